@@ -1,0 +1,38 @@
+# Needs only Python 3.11, make and the package registries.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help setup run test check bench clean
+
+help:  ## list what can be made
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/'
+
+setup: $(VENV)/.run  ## create .venv from the hash-pinned lock
+
+run: setup  ## start Sightglass; with no Ollama at the configured address, beside a stand-in model
+	@$(BIN)/sightglass demo
+
+test: $(VENV)/.dev  ## the whole suite
+	$(BIN)/python -m pytest -q
+
+check: $(VENV)/.dev  ## format, lint, types, import rules, fast tests
+	@PATH="$(CURDIR)/$(BIN):$$PATH" scripts/check
+
+bench: $(VENV)/.dev  ## measure against a bare aiohttp proxy
+	$(BIN)/python -m bench
+
+clean:  ## remove the environment and caches (never the data)
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: $(VENV)/bin/python lock/run.txt pyproject.toml
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r lock/run.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run lock/dev.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r lock/dev.txt
+	@touch $@

@@ -1,0 +1,172 @@
+"""Every setting: type, unit, default, reason. The one schema.
+
+`proxy.settings` reads YAML, environment and command line against these structs (it builds its validating models
+from them) and hands the result to the processes as JSON; from there on only these frozen values travel, and each
+part receives its own section.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+UpstreamKind = Literal["auto", "ollama", "litellm", "openai"]
+
+Seconds = Annotated[float, Meta(gt=0)]
+Bytes = Annotated[int, Meta(ge=0)]
+Port = Annotated[int, Meta(ge=0, le=65535)]
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of all sections, so that one rule serves all."""
+
+
+class Upstream(Section):
+    """One server that calls can go to."""
+
+    url: Annotated[str, Meta(description="Base address, http:// or https://, without the /v1.")]
+    kind: Annotated[
+        UpstreamKind,
+        Meta(
+            description="What answers there. It decides what is polled, which prices apply (Ollama: only your own) and"
+            " how long an idle connection is kept. auto: found out from what it answers."
+        ),
+    ] = "auto"
+    models: Annotated[
+        tuple[str, ...],
+        Meta(description="Patterns (* and ?) of the models it serves. The first upstream that matches takes the call."),
+    ] = ()
+    key_env: Annotated[
+        str | None,
+        Meta(description="Environment variable that holds its key. The key replaces the client's, which never travels on."),
+    ] = None
+    key_file: Annotated[str | None, Meta(description="File that holds its key, when it is not in the environment.")] = None
+    connect_s: Annotated[Seconds | None, Meta(description="Own value for limits.connect_s.")] = None
+    first_byte_s: Annotated[Seconds | None, Meta(description="Own value for limits.first_byte_s.")] = None
+    between_bytes_s: Annotated[Seconds | None, Meta(description="Own value for limits.between_bytes_s.")] = None
+    keep_idle_s: Annotated[
+        Seconds | None,
+        Meta(
+            description="How long an unused connection is kept; must be below the server's own limit."
+            " Unset: 60 for Ollama, which has no limit, else 4, as uvicorn (LiteLLM) closes after 5."
+        ),
+    ] = None
+
+
+class Limits(Section):
+    """How long we wait and how much we take."""
+
+    connect_s: Annotated[Seconds, Meta(description="Longest wait for a connection to the upstream.")] = 5.0
+    first_byte_s: Annotated[
+        Seconds, Meta(description="Longest wait for the first byte of an answer; a cold 70B load took 140 s.")
+    ] = 600.0
+    between_bytes_s: Annotated[Seconds, Meta(description="Longest silence inside an answer.")] = 300.0
+    idle_s: Annotated[Seconds, Meta(description="How long a client's unused connection is kept.")] = 75.0
+    head_bytes: Annotated[
+        Annotated[int, Meta(ge=1024)], Meta(description="Longest request line or header; nginx allows 32 KiB in all.")
+    ] = 32 * 1024
+    body_bytes: Annotated[
+        Bytes,
+        Meta(description="Longest JSON body of a call whose model is read; it is held in memory. Other bodies stream."),
+    ] = 64 * 1024 * 1024
+
+
+class Journal(Section):
+    """The spine between relays and observer: what is kept of each call until the observer has read it."""
+
+    request_bytes: Annotated[Bytes, Meta(description="First bytes of a request's body kept for looking at.")] = 1024 * 1024
+    answer_bytes: Annotated[
+        Bytes,
+        Meta(description="Bytes of an answer kept for looking at: three quarters from its begin, the rest from its end."),
+    ] = 4 * 1024 * 1024
+    segment_bytes: Annotated[
+        Annotated[int, Meta(ge=4096)], Meta(description="A segment file this long is closed and a new one begun.")
+    ] = 32 * 1024 * 1024
+    max_bytes: Annotated[
+        Annotated[int, Meta(ge=4096)],
+        Meta(description="Unread bytes on disk, per relay, after which new frames are counted as lost instead of kept."),
+    ] = 2 * 1024 * 1024 * 1024
+    backlog_bytes: Annotated[
+        Bytes, Meta(description="Frames kept in memory, per relay, while the disk refuses them or stalls.")
+    ] = 32 * 1024 * 1024
+    fsync: Annotated[
+        bool, Meta(description="true: survive power loss, not only kill -9. Each call then waits for the disk.")
+    ] = False
+
+
+class Observer(Section):
+    """Pace of the observer."""
+
+    linger_s: Annotated[
+        Seconds, Meta(description="Frames are gathered this long before one commit; the ledger lags by about as much.")
+    ] = 0.2
+    batch_calls: Annotated[Annotated[int, Meta(ge=1)], Meta(description="A commit holds at most this many calls.")] = 500
+    probe_s: Annotated[
+        Seconds, Meta(description="How often the upstream's free health path is asked. Never loads a model.")
+    ] = 10.0
+
+
+class Log(Section):
+    """The JSON log on standard output."""
+
+    level: Annotated[
+        Literal["debug", "info", "warning", "error"], Meta(description="info: one line a call. warning: troubles only.")
+    ] = "info"
+
+
+class Price(Section):
+    """Own price of a model, in USD per million tokens. Wins over the price file."""
+
+    input_usd_per_mtok: Annotated[Annotated[float, Meta(ge=0)], Meta(description="Prompt tokens.")]
+    output_usd_per_mtok: Annotated[
+        Annotated[float, Meta(ge=0)], Meta(description="Completion tokens, reasoning included.")
+    ] = 0.0
+    cached_usd_per_mtok: Annotated[
+        Annotated[float, Meta(ge=0)] | None, Meta(description="Prompt tokens read from a cache. Unset: as prompt tokens.")
+    ] = None
+
+
+class Config(Section):
+    """All settings of one Sightglass."""
+
+    upstream: Annotated[
+        str, Meta(description="Where calls go when no named upstream takes them: Ollama, LiteLLM or any OpenAI-style server.")
+    ] = "http://127.0.0.1:11434"
+    upstream_kind: Annotated[UpstreamKind, Meta(description="Kind of `upstream`; as `kind` of a named one.")] = "auto"
+    upstreams: Annotated[
+        dict[str, Upstream],
+        Meta(
+            description="Upstreams by name, in order. A call goes to the first whose `models` match, else to the one named"
+            " `default`, else to `upstream`."
+        ),
+    ] = {}
+    host: Annotated[str, Meta(description="Address that clients reach us at.")] = "127.0.0.1"
+    port: Annotated[Port, Meta(description="Port that clients reach us at.")] = 11435
+    console_host: Annotated[str, Meta(description="Address of the console: /metrics, /health, /ready.")] = "127.0.0.1"
+    console_port: Annotated[Port, Meta(description="Port of the console.")] = 11436
+    allow_public_bind: Annotated[
+        bool,
+        Meta(
+            description="true: listen on addresses that other machines reach. Sightglass does not ask who calls: whoever"
+            " reaches the port can use the upstream."
+        ),
+    ] = False
+    data: Annotated[str, Meta(description="Directory of journal and ledger; made with mode 0700.")] = "./sightglass-data"
+    workers: Annotated[Annotated[int, Meta(ge=1, le=64)], Meta(description="Relay processes sharing the port.")] = 1
+    inject_usage: Annotated[
+        bool,
+        Meta(
+            description="Ask the upstream for token counts of streams whose client did not, and take the extra event out"
+            " again. false: such streams have no token counts."
+        ),
+    ] = True
+    drain_s: Annotated[Seconds, Meta(description="After SIGTERM running calls get this long to finish.")] = 30.0
+    limits: Limits = Limits()
+    journal: Journal = Journal()
+    observer: Observer = Observer()
+    log: Log = Log()
+    prices: Annotated[
+        dict[str, Price], Meta(description="Own prices by model name; patterns (* and ?) are allowed, the first match wins.")
+    ] = {}

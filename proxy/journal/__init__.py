@@ -1,0 +1,1 @@
+"""The spine: frames appended by the relays, read in order by the observer. Knows no dialects."""

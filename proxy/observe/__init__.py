@@ -1,0 +1,1 @@
+"""The observation path: an exchange becomes a call record, priced and kept."""

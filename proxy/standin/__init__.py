@@ -1,0 +1,1 @@
+"""A stand-in for Ollama: faithful on the wire, says a fixed text. For first steps and tests."""
