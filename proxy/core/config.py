@@ -23,7 +23,7 @@ class Section(msgspec.Struct, frozen=True, kw_only=True):
     """Base of all sections, so that one rule serves all."""
 
 
-class Upstream(Section):
+class Upstream(Section, frozen=True, kw_only=True):
     """One server that calls can go to."""
 
     url: Annotated[str, Meta(description="Base address, http:// or https://, without the /v1.")]
@@ -40,9 +40,9 @@ class Upstream(Section):
     ] = ()
     key_env: Annotated[
         str | None,
-        Meta(description="Environment variable that holds its key. The key replaces the client's, which never travels on."),
+        Meta(description="Environment variable with its key. The key replaces the client's, which never travels on."),
     ] = None
-    key_file: Annotated[str | None, Meta(description="File that holds its key, when it is not in the environment.")] = None
+    key_file: Annotated[str | None, Meta(description="File with its key, when it is not in the environment.")] = None
     connect_s: Annotated[Seconds | None, Meta(description="Own value for limits.connect_s.")] = None
     first_byte_s: Annotated[Seconds | None, Meta(description="Own value for limits.first_byte_s.")] = None
     between_bytes_s: Annotated[Seconds | None, Meta(description="Own value for limits.between_bytes_s.")] = None
@@ -55,7 +55,7 @@ class Upstream(Section):
     ] = None
 
 
-class Limits(Section):
+class Limits(Section, frozen=True, kw_only=True):
     """How long we wait and how much we take."""
 
     connect_s: Annotated[Seconds, Meta(description="Longest wait for a connection to the upstream.")] = 5.0
@@ -73,20 +73,20 @@ class Limits(Section):
     ] = 64 * 1024 * 1024
 
 
-class Journal(Section):
+class Journal(Section, frozen=True, kw_only=True):
     """The spine between relays and observer: what is kept of each call until the observer has read it."""
 
-    request_bytes: Annotated[Bytes, Meta(description="First bytes of a request's body kept for looking at.")] = 1024 * 1024
+    request_bytes: Annotated[Bytes, Meta(description="First bytes of a request's body kept to look at.")] = 1024 * 1024
     answer_bytes: Annotated[
         Bytes,
-        Meta(description="Bytes of an answer kept for looking at: three quarters from its begin, the rest from its end."),
+        Meta(description="Bytes of an answer kept to look at: three quarters from its begin, the rest from its end."),
     ] = 4 * 1024 * 1024
     segment_bytes: Annotated[
         Annotated[int, Meta(ge=4096)], Meta(description="A segment file this long is closed and a new one begun.")
     ] = 32 * 1024 * 1024
     max_bytes: Annotated[
         Annotated[int, Meta(ge=4096)],
-        Meta(description="Unread bytes on disk, per relay, after which new frames are counted as lost instead of kept."),
+        Meta(description="Unread bytes on disk, per relay, beyond which new frames are counted as lost, not kept."),
     ] = 2 * 1024 * 1024 * 1024
     backlog_bytes: Annotated[
         Bytes, Meta(description="Frames kept in memory, per relay, while the disk refuses them or stalls.")
@@ -96,19 +96,21 @@ class Journal(Section):
     ] = False
 
 
-class Observer(Section):
+class Observer(Section, frozen=True, kw_only=True):
     """Pace of the observer."""
 
     linger_s: Annotated[
-        Seconds, Meta(description="Frames are gathered this long before one commit; the ledger lags by about as much.")
+        Seconds, Meta(description="Frames are gathered this long for one commit; the ledger lags by about as much.")
     ] = 0.2
-    batch_calls: Annotated[Annotated[int, Meta(ge=1)], Meta(description="A commit holds at most this many calls.")] = 500
+    batch_calls: Annotated[Annotated[int, Meta(ge=1)], Meta(description="A commit holds at most this many calls.")] = (
+        500
+    )
     probe_s: Annotated[
         Seconds, Meta(description="How often the upstream's free health path is asked. Never loads a model.")
     ] = 10.0
 
 
-class Log(Section):
+class Log(Section, frozen=True, kw_only=True):
     """The JSON log on standard output."""
 
     level: Annotated[
@@ -116,7 +118,7 @@ class Log(Section):
     ] = "info"
 
 
-class Price(Section):
+class Price(Section, frozen=True, kw_only=True):
     """Own price of a model, in USD per million tokens. Wins over the price file."""
 
     input_usd_per_mtok: Annotated[Annotated[float, Meta(ge=0)], Meta(description="Prompt tokens.")]
@@ -124,22 +126,23 @@ class Price(Section):
         Annotated[float, Meta(ge=0)], Meta(description="Completion tokens, reasoning included.")
     ] = 0.0
     cached_usd_per_mtok: Annotated[
-        Annotated[float, Meta(ge=0)] | None, Meta(description="Prompt tokens read from a cache. Unset: as prompt tokens.")
+        Annotated[float, Meta(ge=0)] | None, Meta(description="Prompt tokens read from a cache. Unset: as others.")
     ] = None
 
 
-class Config(Section):
+class Config(Section, frozen=True, kw_only=True):
     """All settings of one Sightglass."""
 
     upstream: Annotated[
-        str, Meta(description="Where calls go when no named upstream takes them: Ollama, LiteLLM or any OpenAI-style server.")
+        str,
+        Meta(description="Where calls go that no named upstream takes: Ollama, LiteLLM or any OpenAI-style server."),
     ] = "http://127.0.0.1:11434"
     upstream_kind: Annotated[UpstreamKind, Meta(description="Kind of `upstream`; as `kind` of a named one.")] = "auto"
     upstreams: Annotated[
         dict[str, Upstream],
         Meta(
-            description="Upstreams by name, in order. A call goes to the first whose `models` match, else to the one named"
-            " `default`, else to `upstream`."
+            description="Upstreams by name, in order. A call goes to the first whose `models` match, else to the one"
+            " named `default`, else to `upstream`."
         ),
     ] = {}
     host: Annotated[str, Meta(description="Address that clients reach us at.")] = "127.0.0.1"
@@ -149,17 +152,25 @@ class Config(Section):
     allow_public_bind: Annotated[
         bool,
         Meta(
-            description="true: listen on addresses that other machines reach. Sightglass does not ask who calls: whoever"
-            " reaches the port can use the upstream."
+            description="true: listen on addresses that other machines reach. Sightglass does not ask who calls:"
+            " whoever reaches the port can use the upstream."
         ),
     ] = False
-    data: Annotated[str, Meta(description="Directory of journal and ledger; made with mode 0700.")] = "./sightglass-data"
+    allowed_hosts: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Further names that clients may call us by (* is allowed). Loopback and private addresses,"
+            " localhost, the machine's own name, *.local and *.internal always pass; others are refused, so that no"
+            " web page reaches us through a name of its own (DNS rebinding)."
+        ),
+    ] = ()
+    data: Annotated[str, Meta(description="Directory of journal and ledger, mode 0700.")] = "./sightglass-data"
     workers: Annotated[Annotated[int, Meta(ge=1, le=64)], Meta(description="Relay processes sharing the port.")] = 1
     inject_usage: Annotated[
         bool,
         Meta(
-            description="Ask the upstream for token counts of streams whose client did not, and take the extra event out"
-            " again. false: such streams have no token counts."
+            description="Ask the upstream for token counts of streams whose client did not, and take the extra event"
+            " out again. false: such streams have no token counts."
         ),
     ] = True
     drain_s: Annotated[Seconds, Meta(description="After SIGTERM running calls get this long to finish.")] = 30.0
@@ -168,5 +179,6 @@ class Config(Section):
     observer: Observer = Observer()
     log: Log = Log()
     prices: Annotated[
-        dict[str, Price], Meta(description="Own prices by model name; patterns (* and ?) are allowed, the first match wins.")
+        dict[str, Price],
+        Meta(description="Own prices by model name; patterns (* and ?) are allowed, the first match wins."),
     ] = {}

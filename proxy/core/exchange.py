@@ -17,14 +17,18 @@ Ending = Literal[
     "upstream_failed",  # no answer, or it broke off; `error_code` says how
     "timeout",  # the upstream was mute; `error_code` says in which phase
     "client_left",  # the client closed before the end
+    "stopped",  # we were stopped, and the time to finish was over
     "proxy_failed",  # a fault of ours
 ]
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
 
-class Started(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What is known when a call is accepted. Enough for an honest `interrupted` record."""
+class Started(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What is known when a call is accepted. Enough for an honest `interrupted` record.
+
+    Not frozen: the relay fills it in as the call goes on. Behind the journal nobody changes it.
+    """
 
     call_id: str
     request_id: str
@@ -39,7 +43,7 @@ class Started(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     upstream: str | None = None  # name in the settings
 
 
-class Finished(Started, frozen=True, kw_only=True, omit_defaults=True):
+class Finished(Started, kw_only=True, omit_defaults=True):
     """What is known at the end of a call, beside heads, bodies and piece timings."""
 
     ending: Ending = "complete"

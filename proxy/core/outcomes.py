@@ -24,6 +24,4 @@ TOKENS_SOURCES: Final[tuple[TokensSource, ...]] = get_args(TokensSource)
 COST_SOURCES: Final[tuple[CostSource, ...]] = get_args(CostSource)
 
 # What service levels count against the service; the others are the client's doing or our policy's.
-FAULTS: Final[frozenset[Outcome]] = frozenset(
-    {"upstream_error", "incomplete", "timeout", "interrupted", "proxy_error"}
-)
+FAULTS: Final[frozenset[Outcome]] = frozenset({"upstream_error", "incomplete", "timeout", "interrupted", "proxy_error"})
