@@ -1,0 +1,5 @@
+"""`python -m proxy` is `sightglass`."""
+
+from proxy.cli import main
+
+main(prog_name="sightglass")

@@ -1,0 +1,141 @@
+"""What no type can say: addresses, ports that clash, keys that are missing, binds that would open the upstream."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path as FilePath
+from typing import Final
+
+import msgspec
+
+from proxy.core.config import Config, Upstream
+from proxy.settings.addresses import HOST, is_any, is_ip, is_loopback, parse_address
+from proxy.settings.mistakes import UnusableError, said
+from proxy.settings.schema import Path
+from proxy.settings.upstreams import DEFAULT, read_key
+
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_BIND: Final = (
+    "Sightglass does not ask who calls: whoever reaches this address can use the upstream and its key."
+    " Keep 127.0.0.1, or set allow_public_bind: true when something in front decides who may"
+)
+_BIND_CONSOLE: Final = (
+    "The console shows who asked which model what, to whoever reaches it."
+    " Keep 127.0.0.1, or set allow_public_bind: true when something in front decides who may"
+)
+
+
+class Found(msgspec.Struct, frozen=True):
+    """One thing wrong with the settings at `path`; `besides` are the other settings it follows from."""
+
+    path: Path
+    expected: str
+    came: str
+    hint: str = ""
+    besides: tuple[Path, ...] = ()
+
+
+def check(config: Config, environ: Mapping[str, str], said_paths: set[Path]) -> Iterator[Found]:
+    """Everything wrong with settings whose types are right. said_paths: what was not left to its default."""
+    yield from _addresses(config, said_paths)
+    yield from _listening(config)
+    yield from _allowed_hosts(config)
+    yield from _directory(config)
+    yield from _journal(config)
+    for name, upstream in config.upstreams.items():
+        yield from _named(name, upstream, environ)
+
+
+# --- addresses ---
+
+
+def _addresses(config: Config, said_paths: set[Path]) -> Iterator[Found]:
+    default = ("upstreams", DEFAULT, "url")
+    if DEFAULT in config.upstreams and ("upstream",) in said_paths:
+        hint = "both say where other calls go; keep one"
+        yield Found(("upstream",), "either this or upstreams.default", "both", hint, besides=(default,))
+    urls: dict[Path, str] = {("upstream",): config.upstream}
+    urls |= {("upstreams", name, "url"): upstream.url for name, upstream in config.upstreams.items()}
+    for path, url in urls.items():
+        try:
+            _, host, port = parse_address(url)
+        except UnusableError as error:
+            yield Found(path, error.expected, error.came, error.hint)
+            continue
+        ours = {"port": (config.host, config.port), "console_port": (config.console_host, config.console_port)}
+        for name, (our_host, our_port) in ours.items():
+            if port == our_port and is_loopback(host) and (is_loopback(our_host) or is_any(our_host)):
+                hint = "that is Sightglass itself"
+                yield Found(path, "the address of another server", said(url), hint, besides=((name,),))
+
+
+# --- listening ---
+
+
+def _listening(config: Config) -> Iterator[Found]:
+    for name, host, why in (("host", config.host, _BIND), ("console_host", config.console_host, _BIND_CONSOLE)):
+        if not (is_ip(host) or HOST.fullmatch(host)):
+            hint = "" if not host.startswith("[") else f"write it without brackets: {host.strip('[]')}"
+            yield Found((name,), "an address such as 127.0.0.1 or ::1, or a name", said(host), hint)
+        elif not is_loopback(host) and not config.allow_public_bind:
+            expected = "an address that only this machine reaches"
+            yield Found((name,), expected, said(host), why, besides=(("allow_public_bind",),))
+    if config.port and config.port == config.console_port:
+        yield Found(
+            ("console_port",),
+            f"another port than that of clients ({config.port})",
+            said(config.console_port),
+            besides=(("port",),),
+        )
+
+
+def _allowed_hosts(config: Config) -> Iterator[Found]:
+    for name in config.allowed_hosts:
+        if not (is_ip(name) or HOST.fullmatch(name.replace("*", "x"))):
+            yield Found(
+                ("allowed_hosts",), "names of hosts", said(name), "write the name alone, without scheme or port"
+            )
+
+
+# --- files and sizes ---
+
+
+def _directory(config: Config) -> Iterator[Found]:
+    if not config.data:
+        yield Found(("data",), "a directory", "nothing")
+    elif "\0" in config.data:
+        yield Found(("data",), "a directory", said(config.data))
+    elif FilePath(config.data).exists() and not FilePath(config.data).is_dir():
+        yield Found(("data",), "a directory", f"{said(config.data)}, which is a file")
+
+
+def _journal(config: Config) -> Iterator[Found]:
+    journal = config.journal
+    if journal.max_bytes < 2 * journal.segment_bytes:
+        expected = f"at least two segments ({2 * journal.segment_bytes} bytes)"
+        hint = "space is given back a segment at a time; raise it or lower journal.segment_bytes"
+        besides = (("journal", "segment_bytes"),)
+        yield Found(("journal", "max_bytes"), expected, said(journal.max_bytes), hint, besides)
+
+
+# --- named upstreams and keys ---
+
+
+def _named(name: str, upstream: Upstream, environ: Mapping[str, str]) -> Iterator[Found]:
+    path = ("upstreams", name)
+    if not _NAME.fullmatch(name):
+        expected = "a name of letters, digits, `.`, `_` and `-`, at most 64"
+        yield Found(path, expected, said(name), "it stands in logs and metrics")
+    if name != DEFAULT and not upstream.models:
+        expected = "patterns of the models it serves"
+        hint = 'without, it gets no call; write ["*"] for all, or call the upstream `default`'
+        yield Found((*path, "models"), expected, said(upstream.models), hint)
+    elif not all(upstream.models):
+        yield Found((*path, "models"), "patterns of models", "an empty one")
+    try:
+        read_key(upstream, environ)
+    except UnusableError as error:
+        which = "key_file" if upstream.key_file is not None else "key_env"
+        besides = ((*path, "key_env"),)
+        yield Found((*path, which), error.expected, error.came, error.hint, besides)
