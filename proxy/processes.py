@@ -1,0 +1,102 @@
+"""What the processes of one Sightglass share: how settings reach a child, and how it notices its parent's death.
+
+    supervisor ──(memfd with settings, sockets, pipe of life)──▶ relay 0..N-1, observer
+
+A child whose parent was killed does not die with it: a relay goes on serving until a new supervisor has taken the
+data directory (then it finishes its calls and leaves), at the latest for ORPHAN_S.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from proxy.core.config import Config
+from proxy.core.upstreams import ResolvedUpstream, from_processes
+
+# How long relays serve without a supervisor. Long enough for whoever restarts it, short enough to leave no strays.
+ORPHAN_S: Final = 60.0
+_ORPHAN_LOOK_S: Final = 0.1
+
+SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
+
+
+class ChildArguments(msgspec.Struct, frozen=True, kw_only=True):
+    """What a child is told on its command line: numbers of inherited descriptors, no secrets."""
+
+    settings_fd: int
+    socket_fd: int
+    life_fd: int  # end of file here: the supervisor is gone
+    ready_fd: int  # one byte here: serving
+    worker: int = 0
+
+
+def child_arguments() -> ChildArguments:
+    """The arguments of this child process. Also gives the signals back that the supervisor holds blocked."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the supervisor says what follows
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    return msgspec.json.decode(sys.argv[1], type=ChildArguments)
+
+
+def read_settings(settings_fd: int) -> tuple[Config, tuple[ResolvedUpstream, ...]]:
+    """The settings as the supervisor handed them over."""
+    return from_processes(read_handed(settings_fd))
+
+
+def read_handed(fd: int) -> bytes:
+    """All bytes of a shared memory file, whose offset is nobody's."""
+    return os.pread(fd, os.fstat(fd).st_size, 0)
+
+
+def hand(content: bytes, name: str) -> int:
+    """A memory file for children to read; never on disk."""
+    fd = os.memfd_create(name)
+    view = memoryview(content)
+    while view:
+        view = view[os.write(fd, view) :]
+    return fd
+
+
+def supervisor_lock(data: Path) -> Path:
+    """The file that a living supervisor holds locked."""
+    return data / "supervisor.lock"
+
+
+def supervisor_lives(data: Path) -> bool:
+    """Whether some supervisor holds this data directory."""
+    try:
+        lock = os.open(supervisor_lock(data), os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(lock)
+    return False
+
+
+def watch_parent(loop: asyncio.AbstractEventLoop, life_fd: int, data: Path, leave: Callable[[], None]) -> None:
+    """Call `leave` once when the parent is dead and another supervisor has taken over, or ORPHAN_S later."""
+
+    def look(deadline: float) -> None:
+        if supervisor_lives(data) or loop.time() >= deadline:
+            leave()
+        else:
+            loop.call_later(_ORPHAN_LOOK_S, look, deadline)
+
+    def parent_gone() -> None:
+        loop.remove_reader(life_fd)
+        look(loop.time() + ORPHAN_S)
+
+    loop.add_reader(life_fd, parent_gone)

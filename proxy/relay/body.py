@@ -1,0 +1,107 @@
+"""A request's body on its way in: held whole where its model must be read, else streamed; never unpacked."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from typing import Final
+
+from aiohttp import StreamReader
+
+from proxy.relay.call import Call
+from proxy.wire.injection import Edit
+from proxy.wire.peek import Peek, Peeker, peek
+
+# Up to here a body is read in one go (some 100 us); beyond, piece by piece as it comes, so that no other call waits.
+_PEEK_WHOLE: Final = 256 * 1024
+
+
+class Body:
+    """What a client sends. Either whole in memory, or a stream that can be read once."""
+
+    __slots__ = ("_content", "_pieces", "length", "peeked")
+
+    def __init__(self, pieces: list[bytes], *, content: StreamReader | None = None, length: int | None = None) -> None:
+        self._pieces = pieces
+        self._content = content
+        self.length = sum(map(len, pieces)) if content is None else length  # None: chunked, unknown
+        self.peeked: Peek | None = None
+
+    @property
+    def whole(self) -> bool:
+        """Whether all of it is here, so that it can be sent again."""
+        return self._content is None
+
+    def spliced(self, edit: Edit | None) -> list[bytes]:
+        """The pieces with the edit made. Only of a whole body."""
+        if edit is None:
+            return self._pieces
+        pieces: list[bytes] = []
+        at = 0
+        for piece in self._pieces:
+            start, end = edit.start - at, edit.end - at
+            if 0 <= start < len(piece):
+                pieces += [piece[:start], edit.replacement]
+            if end <= 0 or start >= len(piece):
+                pieces.append(piece)
+            elif end < len(piece):
+                pieces.append(piece[end:])
+            at += len(piece)
+        return pieces
+
+    async def stream(self, call: Call) -> AsyncIterator[bytes]:
+        """The pieces as they come. Raises what aiohttp raises on a malformed body."""
+        for piece in self._pieces:
+            yield piece
+        while self._content is not None:
+            piece = await self._content.readany()
+            if not piece:
+                return
+            call.sent_by_client(piece)
+            yield piece
+
+
+class TooLargeError(Exception):
+    """A body that must be held whole is longer than the limit."""
+
+
+def ready_body(content: StreamReader, call: Call) -> Body | None:
+    """The body when it came together with the head; None when there is more to wait for."""
+    if not content.is_eof():
+        return None
+    piece = content.read_nowait(-1)
+    if not piece:
+        return Body([])
+    call.sent_by_client(piece)
+    return Body([piece])
+
+
+async def hold_body(content: StreamReader, call: Call, *, limit: int) -> Body:
+    """The whole body, its model read on the way. Raises TooLargeError, and what aiohttp raises on a malformed one."""
+    pieces: list[bytes] = []
+    length = 0
+    peeker: Peeker | None = None
+    began = time.monotonic()
+    while piece := await content.readany():
+        call.sent_by_client(piece)
+        length += len(piece)
+        if length > limit:
+            raise TooLargeError
+        pieces.append(piece)
+        if peeker is not None:
+            peeker.feed(piece)
+        elif length > _PEEK_WHOLE:
+            peeker = Peeker()
+            for earlier in pieces:
+                peeker.feed(earlier)
+    call.waited_s += time.monotonic() - began
+    body = Body(pieces)
+    body.peeked = peeker.result() if peeker is not None else None
+    return body
+
+
+def read_body(body: Body) -> Peek:
+    """Model, stream flag and what injection needs to know of a whole body."""
+    if body.peeked is None:
+        body.peeked = peek(b"".join(body.spliced(None)))
+    return body.peeked

@@ -1,0 +1,223 @@
+"""What the relay notes of one call, and its two frames: `started` when it is accepted, `finished` exactly once.
+
+The only place where a call meets the journal. The notes are one struct, encoded twice: fields that are not known yet
+are left out.
+"""
+
+from __future__ import annotations
+
+import time
+from array import array
+from collections import deque
+from collections.abc import Callable
+from random import Random
+from typing import Final
+
+import msgspec
+
+from proxy.core.config import Journal as JournalSettings
+from proxy.core.exchange import Finished
+from proxy.journal import frames
+from proxy.journal.counters import Counter
+from proxy.journal.writer import JournalWriter
+from proxy.relay.faults import Fault
+from proxy.relay.outbox import Outbox
+
+# Piece timings kept of one call; later reads are added to the last one. 100,000 x 12 bytes = 1.2 MB.
+PIECES_KEPT: Final = 100_000
+
+_random_bits: Final = Random().getrandbits  # noqa: S311 - seeded from the system; ids need to be unlike, not secret
+# What a request id may be made of to be taken over: visible ASCII, as header values in logs and URLs.
+_ID_BYTES: Final = frozenset(range(0x21, 0x7F))
+_encode: Final = msgspec.json.Encoder().encode
+
+
+def new_call_id(unix_ns: int) -> str:
+    """32 hexadecimal digits: 48 bits of Unix time in ms, 80 random bits. Sorts by time."""
+    return f"{unix_ns // 1_000_000:012x}{_random_bits(80):020x}"
+
+
+class Call:
+    """One call from acceptance to its last frame. Times ending in _at are of the monotonic clock."""
+
+    __slots__ = (
+        "_answer",
+        "_answer_bytes",
+        "_answer_tail",
+        "_journal",
+        "_outbox",
+        "_request",
+        "_request_kept",
+        "_settings",
+        "_sizes",
+        "_tail_bytes",
+        "_times",
+        "answer_head",
+        "began_at",
+        "ended",
+        "headers_at",
+        "last_read_at",
+        "notes",
+        "request_head",
+        "sent_at",
+        "waited_s",
+    )
+
+    def __init__(
+        self,
+        journal: JournalWriter,
+        outbox: Outbox,
+        settings: JournalSettings,
+        *,
+        worker: int,
+        method: str,
+        target: str,
+    ) -> None:
+        self.began_at = time.monotonic()
+        unix_ns = time.time_ns()
+        call_id = new_call_id(unix_ns)
+        self.notes = Finished(
+            call_id=call_id,
+            request_id=call_id,
+            started_unix_ns=unix_ns,
+            worker=worker,
+            method=method,
+            target=target if target.isascii() else _foreign(target),
+        )
+        self.request_head = self.answer_head = b""
+        self.sent_at: float | None = None
+        self.headers_at: float | None = None
+        self.last_read_at: float | None = None
+        self.waited_s = 0.0  # for the client's body and for the connection, before the request was sent
+        self.ended = False
+        self._journal = journal
+        self._outbox = outbox
+        self._settings = settings
+        self._request: list[bytes] = []
+        self._request_kept = 0
+        self._answer: list[bytes] = []
+        self._answer_bytes = 0
+        self._answer_tail: deque[bytes] | None = None
+        self._tail_bytes = 0
+        self._times: list[float] = []
+        self._sizes: list[int] = []
+
+    def take_request_id(self, value: bytes | None) -> None:
+        """The client's or upstream's x-request-id becomes the call's when it is a sane one."""
+        if value and len(value) <= 128 and _ID_BYTES.issuperset(value):
+            self.notes.request_id = value.decode("ascii")
+
+    def start(self) -> None:
+        """Append the started frame: from now on the call is not forgotten."""
+        journal = self._journal
+        journal.counters.words[Counter.CALLS] += 1
+        self._outbox.keep(
+            frames.STARTED, self.notes.call_id, frames.encode(frames.STARTED, _encode(self.notes), journal.salt)
+        )
+
+    def sent_by_client(self, piece: bytes) -> None:
+        """Some of the request's body came."""
+        size = len(piece)
+        self.notes.request_bytes += size
+        room = self._settings.request_bytes - self._request_kept
+        if room > 0:
+            self._request.append(piece if size <= room else piece[:room])
+            self._request_kept += min(size, room)
+
+    def sent_by_upstream(self, piece: bytes, at: float) -> None:
+        """Some of the answer's body came, in one read, at monotonic time `at`."""
+        size = len(piece)
+        sizes = self._sizes
+        if len(sizes) < PIECES_KEPT:
+            self._times.append(at - self.began_at)
+            sizes.append(size)
+        else:
+            sizes[-1] = min(sizes[-1] + size, 0xFFFFFFFF)
+        self._answer_bytes += size
+        if self._answer_tail is None and self._answer_bytes <= self._head_room:
+            self._answer.append(piece)
+        else:
+            self._keep_tail(piece)
+
+    def send(self, write: Callable[[bytes], None], data: bytes) -> None:
+        """Send once the frames of this call so far are kept."""
+        self._outbox.send(write, data)
+
+    def forget_answer(self) -> None:
+        """The attempt so far does not count: the request is sent again."""
+        self._answer.clear()
+        self._answer_tail = None
+        self._answer_bytes = self._tail_bytes = 0
+        self._times.clear()
+        self._sizes.clear()
+        self.answer_head = b""
+        self.notes.status = self.notes.upstream_status = None
+        self.headers_at = self.last_read_at = None
+
+    def finish(self, fault: Fault | None) -> None:
+        """Append the finished frame; only the first time counts. None: the answer was passed on whole."""
+        if self.ended:
+            return
+        self.ended = True
+        now = time.monotonic()
+        notes, began = self.notes, self.began_at
+        notes.duration_s = now - began
+        if self.sent_at is not None:
+            notes.sent_s = self.sent_at - began
+        if self.headers_at is not None:
+            notes.headers_s = self.headers_at - began
+        if fault is not None:
+            notes.ending, notes.error_code, notes.error_message = fault.ending, fault.code, fault.message
+        elif self.sent_at is not None and self.last_read_at is not None:
+            # Our part: from acceptance to the request's sending without the waits, and from the last read to now.
+            notes.overhead_s = max(self.sent_at - began - self.waited_s, 0.0) + now - self.last_read_at
+        notes.request_cut = notes.request_bytes > self._request_kept
+        body = self._kept_answer()
+        journal = self._journal
+        buffers = frames.encode(
+            frames.FINISHED,
+            _encode(notes),
+            journal.salt,
+            request_head=self.request_head,
+            request_body=b"".join(self._request),
+            answer_head=self.answer_head,
+            answer_body=body,
+            pieces=array("d", self._times).tobytes() + array("I", self._sizes).tobytes(),
+        )
+        journal.counters.words[Counter.ENDED] += 1
+        self._outbox.keep(frames.FINISHED, notes.call_id, buffers)
+
+    @property
+    def _head_room(self) -> int:
+        """Bytes of an answer that are kept from its begin."""
+        return self._settings.answer_bytes - self._settings.answer_bytes // 4
+
+    def _keep_tail(self, piece: bytes) -> None:
+        """Past the part kept from the begin, only the last bytes are kept, whatever lies between."""
+        if self._answer_tail is None:
+            room = self._head_room - (self._answer_bytes - len(piece))
+            self._answer.append(piece[:room])
+            piece = piece[room:]
+            self._answer_tail = deque()
+        tail, most = self._answer_tail, self._settings.answer_bytes // 4
+        tail.append(piece)
+        self._tail_bytes += len(piece)
+        while self._tail_bytes - len(tail[0]) >= most:
+            self._tail_bytes -= len(tail.popleft())
+
+    def _kept_answer(self) -> bytes:
+        """The answer as kept; notes what was left out of its middle."""
+        head = b"".join(self._answer)
+        if self._answer_tail is None:
+            return head
+        tail = b"".join(self._answer_tail)
+        tail = tail[max(len(tail) - self._settings.answer_bytes // 4, 0) :]
+        cut = self._answer_bytes - len(head) - len(tail)
+        if cut:
+            self.notes.answer_cut, self.notes.answer_head_kept = cut, len(head)
+        return head + tail
+
+
+def _foreign(target: str) -> str:
+    """A target with bytes that are no ASCII, one character a byte."""
+    return target.encode("utf-8", "surrogateescape").decode("latin-1")

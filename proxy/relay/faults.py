@@ -1,0 +1,111 @@
+"""What the relay answers itself: closed error codes, their status, and the body in OpenAI's error shape.
+
+before the head     the client gets one of these
+after the head      the connection is closed without the end of the body: a broken answer never ends clean
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import msgspec
+
+from proxy.core.exchange import Ending
+
+
+class Fault(NamedTuple):
+    """One way a call ends that is not the upstream's answer."""
+
+    code: str  # closed word; error.code of the body and error_code of the record
+    status: int  # sent when the head was not sent yet
+    kind: str  # error.type of the body, one of OpenAI's
+    ending: Ending
+    message: str  # for the client's developer; says what to do where there is something to do
+
+
+BAD_REQUEST: Final = Fault("bad_request", 400, "invalid_request_error", "refused", "The request is not valid HTTP.")
+BAD_TARGET: Final = Fault(
+    "bad_target", 400, "invalid_request_error", "refused", "The request target must be a path that begins with /."
+)
+HOST_REFUSED: Final = Fault(
+    "host_refused",
+    403,
+    "invalid_request_error",
+    "refused",
+    "This Host is not one that Sightglass answers to; the setting allowed_hosts lists them.",
+)
+TOO_LARGE: Final = Fault(
+    "request_too_large", 413, "invalid_request_error", "refused", "The body is longer than limits.body_bytes allows."
+)
+NOT_SUPPORTED: Final = Fault(
+    "not_supported", 501, "invalid_request_error", "refused", "CONNECT, TRACE and protocol upgrades are not forwarded."
+)
+NO_SUCH_PAGE: Final = Fault(
+    "not_found", 404, "invalid_request_error", "refused", "Nothing here: below /-/ there is only /-/health."
+)
+SHUTTING_DOWN: Final = Fault(
+    "shutting_down", 503, "api_error", "refused", "Sightglass is shutting down; try again in a moment."
+)
+CONNECT_FAILED: Final = Fault(
+    "upstream_connect_failed", 502, "api_error", "upstream_failed", "The upstream cannot be reached"
+)
+CONNECT_TIMEOUT: Final = Fault(
+    "upstream_connect_timeout", 504, "api_error", "timeout", "The upstream did not take the connection in time."
+)
+CLOSED: Final = Fault(
+    "upstream_closed", 502, "api_error", "upstream_failed", "The upstream closed the connection without an answer."
+)
+RESET: Final = Fault(
+    "upstream_reset", 502, "api_error", "upstream_failed", "The upstream reset the connection without an answer."
+)
+MALFORMED: Final = Fault(
+    "upstream_malformed", 502, "api_error", "upstream_failed", "The upstream's answer is not valid HTTP"
+)
+FIRST_BYTE_TIMEOUT: Final = Fault(
+    "upstream_first_byte_timeout", 504, "api_error", "timeout", "The upstream gave no answer in time."
+)
+BETWEEN_BYTES_TIMEOUT: Final = Fault(
+    "upstream_between_bytes_timeout", 504, "api_error", "timeout", "The upstream fell silent inside its answer."
+)
+BROKE_OFF: Final = Fault(
+    "upstream_broke_off", 502, "api_error", "upstream_failed", "The upstream broke off inside its answer."
+)
+INTERNAL: Final = Fault(
+    "internal_error", 500, "api_error", "proxy_failed", "Sightglass failed; its log says how. The upstream may be well."
+)
+CLIENT_LEFT: Final = Fault("client_left", 499, "api_error", "client_left", "The client closed the connection.")
+STOPPED: Final = Fault(
+    "stopped", 503, "api_error", "stopped", "Sightglass was stopped before the answer was at its end."
+)
+
+ALL: Final[tuple[Fault, ...]] = tuple(value for value in list(globals().values()) if isinstance(value, Fault))
+
+_REASONS: Final = {
+    400: b"Bad Request",
+    403: b"Forbidden",
+    404: b"Not Found",
+    413: b"Content Too Large",
+    500: b"Internal Server Error",
+    501: b"Not Implemented",
+    502: b"Bad Gateway",
+    503: b"Service Unavailable",
+    504: b"Gateway Timeout",
+}
+
+
+def error_answer(fault: Fault, *, request_id: str, detail: str | None = None, close: bool, head_only: bool) -> bytes:
+    """The whole answer, head and body. `detail` is added to the message; never put a secret or a traceback there."""
+    message = f"{fault.message.rstrip('.')}: {detail}" if detail else fault.message
+    error = {"message": message, "type": fault.kind, "param": None, "code": fault.code, "request_id": request_id}
+    body = msgspec.json.encode({"error": error})
+    lines = [
+        b"HTTP/1.1 %d %b" % (fault.status, _REASONS.get(fault.status, b"Error")),
+        b"Content-Type: application/json",
+        b"Content-Length: %d" % len(body),
+        b"x-request-id: " + request_id.encode("latin-1", "replace"),
+    ]
+    if fault.status == 503:
+        lines.append(b"Retry-After: 1")
+    if close:
+        lines.append(b"Connection: close")
+    return b"\r\n".join(lines) + b"\r\n\r\n" + (b"" if head_only else body)

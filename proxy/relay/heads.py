@@ -1,0 +1,282 @@
+"""Heads on their way through: which fields are passed on, which are ours to write, which are struck out for keeping.
+
+Pure. A field passes with name, value and order as it came; only hop-by-hop fields, Host, the framing and, where the
+upstream has a key of its own, the client's credentials are ours (RFC 9110 section 7.6.1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, Literal
+
+from proxy.wire.headers import HOP_BY_HOP, SECRET
+
+# How the end of an answer's body is told to the client.
+Framing = Literal["none", "length", "chunked", "close"]
+RawHeaders = Sequence[tuple[bytes, bytes]]
+
+# The client's ways to say who it is to an upstream; replaced by the upstream's key where that has one.
+CREDENTIALS: Final = frozenset({b"authorization", b"x-api-key", b"api-key", b"x-litellm-api-key", b"x-goog-api-key"})
+STRUCK: Final = b"[struck out]"
+
+# Fields that mean something to us beside being passed on or dropped.
+_SPECIAL: Final = (
+    HOP_BY_HOP
+    | SECRET
+    | CREDENTIALS
+    | {b"host", b"content-length", b"content-type", b"content-encoding", b"user-agent", b"x-request-id", b"expect"}
+    | {b"x-litellm-call-id"}
+)
+# What Connection may not take away: framing and addressing are not a hop's to drop.
+_NOT_NAMED: Final = frozenset({b"keep-alive", b"close", b"host", b"content-length", b"", b"te", b"upgrade"})
+_NO_BODY: Final = frozenset({204, 304})
+
+# Special names by the bytes they came in, so that each spelling is lower-cased once; b"" for a field that is none.
+_spellings: Final[dict[bytes, bytes]] = {}
+_SPELLINGS_KEPT: Final = 4096
+
+
+def _special_name(name: bytes) -> bytes:
+    """The lower-case name of a special field, b"" for any other."""
+    lower = name.lower()
+    if lower not in _SPECIAL:
+        lower = b""
+    if len(_spellings) < _SPELLINGS_KEPT:
+        _spellings[name] = lower
+    return lower
+
+
+def _named_by_connection(raw_headers: RawHeaders) -> frozenset[bytes]:
+    """Lower-case names of further fields that the Connection fields declare hop-by-hop."""
+    options = {
+        option.strip().lower()
+        for name, value in raw_headers
+        if name.lower() == b"connection"
+        for option in value.split(b",")
+    }
+    return frozenset(options - _NOT_NAMED)
+
+
+class RequestHead:
+    """A client's head, read once: what we look at, and the lines to pass on."""
+
+    __slots__ = (
+        "_credentials_at",
+        "_host_at",
+        "_length_at",
+        "_lines",
+        "_struck",
+        "content_encoded",
+        "expects_continue",
+        "host",
+        "request_id",
+        "upgrade",
+        "user_agent",
+    )
+
+    def __init__(self, raw_headers: RawHeaders) -> None:
+        self._struck: list[tuple[int, bytes]] = []  # (index, line as kept) of secrets
+        self._credentials_at: list[int] = []
+        self._host_at = self._length_at = -1
+        self.host: bytes | None = None
+        self.user_agent: bytes | None = None
+        self.request_id: bytes | None = None
+        self.content_encoded = self.expects_continue = self.upgrade = False
+        lines: list[bytes] = []
+        self._lines = lines
+        for name, value in raw_headers:
+            special = _spellings.get(name)
+            if special is None:
+                special = _special_name(name)
+            if special and not self._note(name, special, value):
+                if special == b"connection" and value not in _USUAL_CONNECTION:
+                    named = _named_by_connection(raw_headers)
+                    if named:
+                        rest = [field for field in raw_headers if field[0].lower() not in named | {b"connection"}]
+                        self.__init__(rest)  # type: ignore[misc] # rare: read again without the fields it names
+                        return
+                continue
+            lines.append(b"%b: %b\r\n" % (name, value))
+
+    @property
+    def has_length(self) -> bool:
+        """Whether the client sent a Content-Length."""
+        return self._length_at >= 0
+
+    def kept(self) -> bytes:
+        """The lines for the journal, secrets struck out."""
+        if not self._struck:
+            return b"".join(self._lines)
+        lines = self._lines.copy()
+        for index, line in self._struck:
+            lines[index] = line
+        return b"".join(lines)
+
+    def to_upstream(self, method: bytes, target: bytes, *, host_line: bytes, key_line: bytes, framing: bytes) -> bytes:
+        """The head as sent upstream. The lines are whole or empty; a key line replaces the client's credentials."""
+        lines = self._lines.copy()
+        if key_line:
+            for index in self._credentials_at:
+                lines[index] = b""
+            lines.append(key_line)
+        if self._length_at >= 0:
+            lines[self._length_at] = framing
+        elif framing:
+            lines.append(framing)
+        if self._host_at >= 0:
+            lines[self._host_at] = host_line
+        else:
+            lines.insert(0, host_line)
+        return b"%b %b HTTP/1.1\r\n%b\r\n" % (method, target, b"".join(lines))
+
+    def _note(self, name: bytes, special: bytes, value: bytes) -> bool:
+        """Remember what a special field says. True when it is passed on."""
+        at = len(self._lines)
+        if special == b"content-length":
+            if self._length_at >= 0:
+                return False
+            self._length_at = at
+        elif special == b"host":
+            if self._host_at >= 0:
+                return False
+            self._host_at, self.host = at, value
+        elif special == b"user-agent":
+            self.user_agent = value
+        elif special == b"x-request-id":
+            self.request_id = value
+        elif special == b"content-encoding":
+            self.content_encoded = value.strip().lower() not in (b"", b"identity")
+        elif special == b"expect":
+            self.expects_continue = value.strip().lower() == b"100-continue"
+            return False
+        elif special in HOP_BY_HOP:
+            self.upgrade = self.upgrade or special == b"upgrade"
+            return False
+        if special in SECRET:
+            self._struck.append((at, b"%b: %b\r\n" % (name, STRUCK)))
+        if special in CREDENTIALS:
+            self._credentials_at.append(at)
+        return True
+
+
+_USUAL_CONNECTION: Final = frozenset({b"keep-alive", b"Keep-Alive", b"close"})
+
+
+class AnswerHead:
+    """An upstream's head, read once: the lines for the client with our framing, and what we look at."""
+
+    __slots__ = (
+        "_encoded",
+        "_event_stream",
+        "_framing_at",
+        "_lines",
+        "_struck",
+        "chunked_in",
+        "framing",
+        "from_litellm",
+        "length",
+        "request_id",
+    )
+
+    def __init__(self, status: int, reason: bytes, headers: RawHeaders, *, http_1_0: bool, no_body: bool) -> None:
+        """`no_body`: HEAD was asked; 204 and 304 have none either way."""
+        self.length: int | None = None
+        self.chunked_in = False
+        self.request_id: bytes | None = None
+        self.from_litellm = self._event_stream = self._encoded = False
+        self._framing_at = -1
+        self._struck: list[tuple[int, bytes]] = []
+        lines = [b"HTTP/1.1 %d %b\r\n" % (status, reason)]
+        self._lines = lines
+        named: frozenset[bytes] = frozenset()
+        for name, value in headers:
+            special = _spellings.get(name)
+            if special is None:
+                special = _special_name(name)
+            if special and not self._note(name, special, value):
+                if special == b"connection" and value not in _USUAL_CONNECTION:
+                    named = _named_by_connection(headers)
+                continue
+            lines.append(b"%b: %b\r\n" % (name, value))
+        if named:
+            self._drop(named)
+        self.framing: Framing = self._choose(http_1_0=http_1_0, no_body=no_body or status in _NO_BODY)
+
+    @property
+    def readable_events(self) -> bool:
+        """Whether the body is an event stream that we can read as it passes."""
+        return self._event_stream and not self._encoded
+
+    @property
+    def until_close(self) -> bool:
+        """Whether only the upstream's closing tells the end of the body."""
+        return not self.chunked_in and self.length is None and self.framing != "none"
+
+    def kept(self) -> bytes:
+        """The lines for the journal, secrets struck out."""
+        lines = self._lines[1:]
+        for index, line in self._struck:
+            lines[index - 1] = line
+        return b"".join(lines)
+
+    def frame(self, framing: Framing, *, length: int = 0) -> None:
+        """Tell the body's end in another way than the upstream did."""
+        self.framing = framing
+        line = b""
+        if framing == "chunked":
+            line = b"Transfer-Encoding: chunked\r\n"
+        elif framing == "length":
+            line = b"Content-Length: %d\r\n" % length
+        if self._framing_at >= 0:
+            self._lines[self._framing_at] = line
+        else:
+            self._lines.append(line)
+
+    def to_client(self, request_id: bytes, *, keep_alive: bool, http_1_0: bool) -> bytes:
+        """The head as sent to the client. `request_id` is added where the upstream gave none."""
+        lines = self._lines
+        if self.request_id is None:
+            lines.append(b"x-request-id: %b\r\n" % request_id)
+        if not keep_alive:
+            lines.append(b"Connection: close\r\n")
+        elif http_1_0:
+            lines.append(b"Connection: keep-alive\r\n")
+        lines.append(b"\r\n")
+        return b"".join(lines)
+
+    def _note(self, name: bytes, special: bytes, value: bytes) -> bool:
+        """Remember what a special field says. True when it is passed on."""
+        if special == b"content-length":
+            self.length = int(value)  # llhttp took it for a number
+            self._framing_at = len(self._lines)
+        elif special == b"content-type":
+            self._event_stream = value.lower().startswith(b"text/event-stream")
+        elif special == b"transfer-encoding":
+            self.chunked_in = True  # llhttp takes no other coding as the last one
+            self._framing_at = len(self._lines)
+            self._lines.append(b"")  # its place, for ours
+        elif special == b"x-request-id":
+            self.request_id = value
+        elif special == b"content-encoding":
+            self._encoded = value.strip().lower() not in (b"", b"identity")
+        elif special == b"x-litellm-call-id":
+            self.from_litellm = True
+        elif special in SECRET:
+            self._struck.append((len(self._lines), b"%b: %b\r\n" % (name, STRUCK)))
+        return special not in HOP_BY_HOP
+
+    def _drop(self, named: frozenset[bytes]) -> None:
+        """Blank the lines of fields that Connection named; their places stay."""
+        for index, line in enumerate(self._lines):
+            if index and line.partition(b":")[0].lower() in named:
+                self._lines[index] = b""
+
+    def _choose(self, *, http_1_0: bool, no_body: bool) -> Framing:
+        if no_body:
+            return "none"
+        if self.length is not None:
+            return "length"
+        if http_1_0:
+            return "close"
+        self.frame("chunked")
+        return "chunked"

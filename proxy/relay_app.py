@@ -1,0 +1,87 @@
+"""A relay process: listener, handler, upstream connections and its own journal. `python -m proxy.relay_app`."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import signal
+import socket
+from pathlib import Path
+from typing import Final
+
+import uvloop
+from aiohttp import http_parser
+from setproctitle import setproctitle
+
+from proxy.core.config import Config
+from proxy.core.logs import log_to_stderr
+from proxy.core.upstreams import ResolvedUpstream
+from proxy.journal.counters import Counter
+from proxy.journal.segments import journal_directory
+from proxy.journal.writer import JournalWriter
+from proxy.processes import ChildArguments, child_arguments, read_settings, watch_parent
+from proxy.relay.handler import RelayHandler
+from proxy.relay.listener import Listener
+
+_LOOK_S: Final = 0.02
+# Garbage is mostly freed by counting; the collector's pauses shall not fall into streams more often than needed.
+_GC_THRESHOLD: Final = (50_000, 20, 50)
+
+
+async def serve(
+    arguments: ChildArguments, config: Config, upstreams: tuple[ResolvedUpstream, ...], journal: JournalWriter
+) -> None:
+    """Serve until told to leave, then let running calls finish."""
+    loop = asyncio.get_running_loop()
+    leave = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGQUIT):
+        loop.add_signal_handler(name, leave.set)
+    watch_parent(loop, arguments.life_fd, Path(config.data), leave.set)
+
+    handler = RelayHandler(config, upstreams, journal, worker=arguments.worker)
+    listener = Listener(handler, limits=config.limits, counters=journal.counters)
+    server = await loop.create_server(listener, sock=socket.socket(fileno=arguments.socket_fd), backlog=4096)
+    os.write(arguments.ready_fd, b"1")
+    os.close(arguments.ready_fd)
+
+    await leave.wait()
+    await drain(server, handler, listener, journal, drain_s=config.drain_s)
+    handler.close()
+
+
+async def drain(
+    server: asyncio.Server, handler: RelayHandler, listener: Listener, journal: JournalWriter, *, drain_s: float
+) -> None:
+    """Take no new calls, let the running ones finish for `drain_s`, cut off the rest."""
+    loop = asyncio.get_running_loop()
+    handler.draining = True
+    journal.counters.words[Counter.DRAINING] = 1
+    server.close()
+    deadline = loop.time() + drain_s
+    while listener.connections and loop.time() < deadline:
+        listener.stop_idle()
+        await asyncio.sleep(_LOOK_S)
+    handler.stopping = True
+    await listener.shutdown(0.1)
+
+
+def main() -> None:
+    """Entry point of the process."""
+    arguments = child_arguments()
+    setproctitle(f"sightglass: relay {arguments.worker}")
+    log_to_stderr()
+    if http_parser.HttpRequestParser is http_parser.HttpRequestParserPy:
+        raise SystemExit("aiohttp runs without its C parser (AIOHTTP_NO_EXTENSIONS?): Sightglass does not serve so")
+    config, upstreams = read_settings(arguments.settings_fd)
+    journal = JournalWriter(journal_directory(Path(config.data)), worker=arguments.worker, settings=config.journal)
+    gc.freeze()
+    gc.set_threshold(*_GC_THRESHOLD)
+    try:
+        uvloop.run(serve(arguments, config, upstreams, journal))
+    finally:
+        journal.close()
+
+
+if __name__ == "__main__":
+    main()
