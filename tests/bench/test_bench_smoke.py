@@ -1,0 +1,42 @@
+"""The bench itself runs: tiny counts, the bare proxy, and Sightglass if it can be started."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="on-core time is read from /proc")
+def test_a_tiny_run_measures_every_part(tmp_path: Path) -> None:
+    out = tmp_path / "bench.json"
+    argv = [sys.executable, "-m", "bench", "--size", "tiny", "--contenders", "bare,sightglass", "--json", str(out)]
+
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=110)
+
+    assert done.returncode == 0, done.stderr
+    found = json.loads(out.read_text())
+    bare = {(each["part"], each["figure"]): each["median"] for each in found["results"] if each["contender"] == "bare"}
+    assert {"plain", "streams", "latency", "thousand", "idle"} == {part for part, _ in bare}
+    assert bare["plain", "all"] > 0
+    assert bare["streams", "all"] > 0
+    assert bare["thousand", "errors"] == 0
+    assert "FAILED" not in done.stderr
+    if "sightglass" not in found["missing"]:
+        assert "every call was observed" in found["ledger"]
+
+
+@pytest.mark.slow
+def test_an_unknown_part_is_refused_with_the_known_ones() -> None:
+    argv = [sys.executable, "-m", "bench", "--only", "speed"]
+
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=30)
+
+    assert done.returncode == 2
+    assert "expected some of plain, streams" in done.stderr
