@@ -1,0 +1,1 @@
+"""One file a step, numbered; never edited after a release."""

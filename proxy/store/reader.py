@@ -1,0 +1,116 @@
+"""Questions to the ledger, each a method named by what it answers. Never writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from sqlalchemy import Connection, Engine, Select, func, select
+
+from proxy.core.errors import LedgerMissing
+from proxy.store.batch import StoredCall, Totals
+from proxy.store.engine import file_identity, ledger_path, reader_engine, reading
+from proxy.store.failures import ledger_errors
+from proxy.store.rows import stored_call
+from proxy.store.schema import calls
+from proxy.store.versions import check_readable
+
+# How far back last_success looks: the answer comes in at most 60 ms also from a ledger of millions.
+RECENT_CALLS: Final = 100_000
+
+
+class LedgerReader:
+    """Answers from one connection; questions from several threads wait for each other."""
+
+    def __init__(self, engine: Engine, name: str, *, path: Path | None = None) -> None:
+        """name: for messages. path: the database's file, when it is one."""
+        self._engine = engine
+        self._name = name
+        self._path = path
+        self._identity = file_identity(path)
+
+    def is_current(self) -> bool:
+        """Whether the file that is open is still the one of that name; else open it anew."""
+        return file_identity(self._path) == self._identity
+
+    def last_calls(self, count: int) -> list[StoredCall]:
+        """The newest `count` calls in the order of their commit, oldest first."""
+        newest = select(calls).order_by(calls.c.seq.desc()).limit(max(count, 0))
+        return self._stored(newest)[::-1]
+
+    def calls_after(self, seq: int, *, limit: int = 1000) -> list[StoredCall]:
+        """Calls committed after the one numbered `seq` (0 = all), oldest first, at most `limit`."""
+        return self._stored(select(calls).where(calls.c.seq > seq).order_by(calls.c.seq).limit(limit))
+
+    def totals(self) -> Totals:
+        """Sums over every call of the ledger; reads it all."""
+        sums = select(
+            calls.c.outcome,
+            func.count(),
+            func.coalesce(func.sum(calls.c.prompt_tokens), 0),
+            func.coalesce(func.sum(calls.c.completion_tokens), 0),
+            func.coalesce(func.sum(calls.c.cost_nanousd), 0),
+        ).group_by(calls.c.outcome)
+        with self._asking() as connection:
+            rows = connection.execute(sums).all()
+        return Totals(
+            calls=sum(row[1] for row in rows),
+            outcomes={row[0]: row[1] for row in rows},
+            prompt_tokens=int(sum(row[2] for row in rows)),
+            completion_tokens=int(sum(row[3] for row in rows)),
+            cost_nanousd=int(sum(row[4] for row in rows)),
+        )
+
+    def last_success(self) -> dict[str, int]:
+        """Upstream -> when its last `ok` call began, Unix ns, among the RECENT_CALLS newest."""
+        newest = select(func.coalesce(func.max(calls.c.seq), 0)).scalar_subquery()
+        latest = (
+            select(calls.c.upstream, func.max(calls.c.started_unix_ns))
+            .where(calls.c.seq > newest - RECENT_CALLS, calls.c.outcome == "ok", calls.c.upstream.is_not(None))
+            .group_by(calls.c.upstream)
+        )
+        with self._asking() as connection:
+            return {row[0]: row[1] for row in connection.execute(latest)}
+
+    def close(self) -> None:
+        """Give the file back."""
+        self._engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def _stored(self, question: Select[tuple[object, ...]]) -> list[StoredCall]:
+        with self._asking() as connection:
+            return [stored_call(row) for row in connection.execute(question).mappings()]
+
+    @contextmanager
+    def _asking(self) -> Iterator[Connection]:
+        with ledger_errors(self._name), reading(self._engine) as connection:
+            yield connection
+
+
+def open_reader(data: Path) -> LedgerReader:
+    """The ledger of a data directory for reading only, beside a running writer or without one.
+
+    Raises LedgerMissing when there is none yet, LedgerWrongVersion, LedgerDamaged, LedgerUnavailable.
+    """
+    path = ledger_path(data)
+    with ledger_errors(str(path)):
+        try:
+            path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            raise LedgerMissing(f"no ledger in {data} yet: `sightglass serve` makes it with the first start") from None
+        engine = reader_engine(path)
+        try:
+            with reading(engine) as connection:
+                check_readable(connection, str(path))
+        except BaseException:
+            engine.dispose()
+            raise
+    return LedgerReader(engine, str(path), path=path)
