@@ -6,14 +6,13 @@ A bare `asyncio.create_task` may be garbage-collected in mid-flight, and nobody 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Coroutine
-from typing import Any, TypeVar
-
-import structlog
+from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
 
-log = structlog.get_logger(__name__)
+log: Final = logging.getLogger("sightglass.tasks")
 _running: set[asyncio.Task[Any]] = set()
 
 
@@ -31,4 +30,4 @@ def _ended(task: asyncio.Task[Any]) -> None:
         return
     error = task.exception()
     if error is not None:
-        log.error("task_failed", task=task.get_name(), exc_info=error)
+        log.error("task_failed", exc_info=error, extra={"task": task.get_name()})
