@@ -2,18 +2,16 @@
 
     supervisor ──(memfd with settings, sockets, pipe of life)──▶ relay 0..N-1, observer
 
-A child whose parent was killed does not die with it: a relay goes on serving until a new supervisor has taken the
-data directory (then it finishes its calls and leaves), at the latest for ORPHAN_S.
+The supervisor imports this file, too: nothing heavy here. What a child does when its parent is gone: orphans.py.
 """
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
 import fcntl
 import os
 import signal
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -21,10 +19,6 @@ import msgspec
 
 from proxy.core.config import Config
 from proxy.core.upstreams import ResolvedUpstream, from_processes
-
-# How long relays serve without a supervisor. Long enough for whoever restarts it, short enough to leave no strays.
-ORPHAN_S: Final = 60.0
-_ORPHAN_LOOK_S: Final = 0.1
 
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 
@@ -86,17 +80,8 @@ def supervisor_lives(data: Path) -> bool:
     return False
 
 
-def watch_parent(loop: asyncio.AbstractEventLoop, life_fd: int, data: Path, leave: Callable[[], None]) -> None:
-    """Call `leave` once when the parent is dead and another supervisor has taken over, or ORPHAN_S later."""
-
-    def look(deadline: float) -> None:
-        if supervisor_lives(data) or loop.time() >= deadline:
-            leave()
-        else:
-            loop.call_later(_ORPHAN_LOOK_S, look, deadline)
-
-    def parent_gone() -> None:
-        loop.remove_reader(life_fd)
-        look(loop.time() + ORPHAN_S)
-
-    loop.add_reader(life_fd, parent_gone)
+def tell_ready(ready_fd: int) -> None:
+    """Say that this child serves. Nobody listens when it is a restarted one."""
+    with contextlib.suppress(BrokenPipeError):
+        os.write(ready_fd, b"1")
+    os.close(ready_fd)

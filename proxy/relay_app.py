@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import os
 import signal
 import socket
 from pathlib import Path
@@ -20,7 +19,8 @@ from proxy.core.upstreams import ResolvedUpstream
 from proxy.journal.counters import Counter
 from proxy.journal.segments import journal_directory
 from proxy.journal.writer import JournalWriter
-from proxy.processes import ChildArguments, child_arguments, read_settings, watch_parent
+from proxy.orphans import watch_parent
+from proxy.processes import ChildArguments, child_arguments, read_settings, tell_ready
 from proxy.relay.handler import RelayHandler
 from proxy.relay.listener import Listener
 
@@ -42,8 +42,7 @@ async def serve(
     handler = RelayHandler(config, upstreams, journal, worker=arguments.worker)
     listener = Listener(handler, limits=config.limits, counters=journal.counters)
     server = await loop.create_server(listener, sock=socket.socket(fileno=arguments.socket_fd), backlog=4096)
-    os.write(arguments.ready_fd, b"1")
-    os.close(arguments.ready_fd)
+    tell_ready(arguments.ready_fd)
 
     await leave.wait()
     await drain(server, handler, listener, journal, drain_s=config.drain_s)

@@ -160,8 +160,9 @@ class Supervisor:
         child.process = None
         child.restarts += 1
         lived = time.monotonic() - child.started
-        child.failures = child.failures + 1 if lived < _SETTLED_S else 0
+        child.failures = child.failures if lived < _SETTLED_S else 0
         wait_s = _BACKOFF_S[min(child.failures, len(_BACKOFF_S) - 1)]
+        child.failures += 1
         child.start_at = time.monotonic() + wait_s
         how = f"signal {-status}" if status < 0 else f"status {status}"
         say("warning", "process_died", process=child.name, how=how, lived_s=round(lived, 1), restart_in_s=wait_s)

@@ -1,0 +1,136 @@
+"""The console: /metrics, /health, /ready, the last calls as JSON, and a page for people. It only reads."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from importlib.resources import files
+from pathlib import Path
+from typing import Final
+
+import orjson
+from aiohttp import web
+
+from proxy.console.exposition import Exposition
+from proxy.console.health import Health
+from proxy.console.page import render
+from proxy.core.call import CallRecord
+from proxy.core.call_json import call_json
+from proxy.core.config import Config
+from proxy.core.errors import LedgerError
+from proxy.relay.hosts import HostRule
+from proxy.store import LedgerReader, open_reader
+
+LAST_SHOWN: Final = 20
+LAST_MOST: Final = 1000
+
+SECURITY: Final = {
+    "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Console:
+    """The pages, and what they are made of."""
+
+    def __init__(self, config: Config, health: Health, exposition: Exposition) -> None:
+        self._config = config
+        self._data = Path(config.data)
+        self._health = health
+        self._exposition = exposition
+        self._hosts = HostRule(config.allowed_hosts)
+        self._reader: LedgerReader | None = None
+        self._reading = asyncio.Lock()
+
+    def app(self) -> web.Application:
+        """The application to serve."""
+        app = web.Application(middlewares=[self._own_hosts_only], client_max_size=4096)
+        app.on_response_prepare.append(_secure)
+        app.add_routes(
+            [
+                web.get("/", self.page),
+                web.get("/style.css", self.style),
+                web.get("/metrics", self._exposition.metrics),
+                web.get("/health", self.health),
+                web.get("/ready", self.ready),
+                web.get("/api/calls", self.calls),
+            ]
+        )
+        return app
+
+    async def page(self, request: web.Request) -> web.Response:
+        """What runs, in plain words."""
+        report = await asyncio.to_thread(self._health.report)
+        try:
+            calls: list[CallRecord] | None = await self._last_calls(LAST_SHOWN)
+        except LedgerError:
+            calls = None
+        text = render(self._config, report, calls, asked_as=request.host)
+        return web.Response(text=text, content_type="text/html", charset="utf-8")
+
+    async def style(self, _request: web.Request) -> web.Response:
+        """How it looks."""
+        text = files("proxy.console").joinpath("style.css").read_text()
+        return web.Response(text=text, content_type="text/css", charset="utf-8")
+
+    async def health(self, _request: web.Request) -> web.Response:
+        """Each part; always 200, as the answer itself came."""
+        return _json(await asyncio.to_thread(self._health.report))
+
+    async def ready(self, _request: web.Request) -> web.Response:
+        """200 when calls are taken and recorded, else 503."""
+        waiting_for = await asyncio.to_thread(self._health.waiting_for)
+        return _json({"ready": not waiting_for, "waiting_for": waiting_for}, status=503 if waiting_for else 200)
+
+    async def calls(self, request: web.Request) -> web.Response:
+        """The last calls, oldest first, as `sightglass calls --json` prints them, in a list."""
+        last = request.query.get("last", str(LAST_SHOWN))
+        if not (last.isascii() and last.isdigit() and len(last) <= 6):
+            return _json({"error": "last: expected a number, as in /api/calls?last=20"}, status=400)
+        try:
+            calls = await self._last_calls(min(int(last), LAST_MOST))
+        except LedgerError as error:
+            return _json({"error": str(error)}, status=503)
+        return _json([call_json(call) for call in calls])
+
+    async def close(self) -> None:
+        """Let go of the ledger."""
+        async with self._reading:
+            if self._reader is not None:
+                self._reader.close()
+                self._reader = None
+
+    async def _last_calls(self, count: int) -> list[CallRecord]:
+        async with self._reading:
+            return await asyncio.to_thread(self._read_calls, count)
+
+    def _read_calls(self, count: int) -> list[CallRecord]:
+        if self._reader is not None and not self._reader.is_current():
+            self._reader.close()
+            self._reader = None
+        if self._reader is None:
+            self._reader = open_reader(self._data)
+        return [stored.record for stored in self._reader.last_calls(count)]
+
+    @web.middleware
+    async def _own_hosts_only(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Refuse names that are not ours: a web page must not reach us through one of its own (DNS rebinding)."""
+        host = request.headers.get("Host")
+        if not self._hosts.allows(host.encode("utf-8", "surrogateescape") if host is not None else None):
+            text = "This Host is not one that Sightglass answers to; the setting allowed_hosts lists them.\n"
+            return web.Response(status=403, text=text)
+        return await handler(request)
+
+
+async def _secure(_request: web.Request, response: web.StreamResponse) -> None:
+    response.headers.update(SECURITY)
+
+
+def _json(value: object, *, status: int = 200) -> web.Response:
+    body = orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    return web.Response(body=body, status=status, content_type="application/json")

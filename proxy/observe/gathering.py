@@ -1,0 +1,161 @@
+"""Gathering: frames of the journal -> one batch for the ledger. Knows which calls are open; writes nothing.
+
+started    the call is open
+finished   it is closed, with a record
+lost       it is closed without one: its finished frame could not be kept
+ended      the writer is dead and wholly read: what it left open was interrupted
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import msgspec
+from msgspec.structs import replace
+
+from proxy.core.call import CallRecord
+from proxy.journal import frames
+from proxy.journal.frames import Frame
+from proxy.journal.reader import Reading
+from proxy.journal.segments import Position
+from proxy.observe.guards import Guards, Part
+from proxy.observe.interpreting import Interpreter
+from proxy.observe.reading import interrupted_call
+from proxy.observe.sinks import Sink
+from proxy.store import Batch, OpenCall
+from proxy.store.cleaning import clean
+
+_SINK_FAILED: Final = object()
+
+
+@dataclass
+class Gathered:
+    """One batch in the making, and what the sinks get once it is committed."""
+
+    calls: list[CallRecord] = field(default_factory=list)
+    prepared: dict[str, list[Any]] = field(default_factory=dict)  # call id -> what each sink prepared
+    opened: dict[str, OpenCall] = field(default_factory=dict)
+    closed: list[str] = field(default_factory=list)
+    positions: dict[str, Position] = field(default_factory=dict)
+    ended: list[str] = field(default_factory=list)
+    lost: int = 0  # calls named by lost frames
+    unreadable: int = 0  # finished frames whose call cannot even be named
+    oldest_end_unix_s: float | None = None  # when the first of the calls ended
+
+    def batch(self, committed: Mapping[str, Position]) -> Batch | None:
+        """What the ledger is to write; None = nothing. `committed`: positions that it has already."""
+        moved = {
+            name: (place.segment, place.offset)
+            for name, place in self.positions.items()
+            if committed.get(name) != place
+        }
+        if not (moved or self.calls or self.opened or self.closed):
+            return None
+        return Batch(calls=self.calls, positions=moved, opened=list(self.opened.values()), closed=self.closed)
+
+    def reading(self) -> Reading:
+        """All that was read, as the journal's reader wants to have it released."""
+        return Reading([], self.positions, self.ended, more=False)
+
+    def prepared_for(self, records: Iterable[CallRecord], sink: int) -> list[Any]:
+        """What the sink of that number prepared for these calls, those aside that it failed on."""
+        found = [self.prepared[record.call_id][sink] for record in records if record.call_id in self.prepared]
+        return [prepared for prepared in found if prepared is not _SINK_FAILED]
+
+
+class Gatherer:
+    """Keeps the open calls of all writers. For the observer's thread."""
+
+    def __init__(
+        self, guards: Guards, interpreter: Interpreter, sinks: Sequence[Sink], open_calls: Iterable[OpenCall]
+    ) -> None:
+        """`open_calls` come from the ledger."""
+        self._guards = guards
+        self._interpreter = interpreter
+        self._sinks = sinks
+        self._open = {call.started.call_id: call for call in open_calls}
+
+    @property
+    def open_count(self) -> int:
+        """Calls that began and did not end, as far as was read."""
+        return len(self._open)
+
+    def take(self, gathered: Gathered, reading: Reading) -> None:
+        """Add a reading to the batch."""
+        for writer, frame in reading.frames:
+            match frame.kind:
+                case frames.STARTED:
+                    self._started(gathered, writer, frame)
+                case frames.FINISHED:
+                    self._finished(gathered, frame)
+                case _:
+                    self._lost(gathered, frame)
+        for writer in reading.ended:
+            self.interrupt(gathered, writer)
+            gathered.ended.append(writer)
+        gathered.positions.update(reading.positions)
+
+    def interrupt(self, gathered: Gathered, writer: str) -> None:
+        """Close what that writer left open."""
+        for call in [call for call in self._open.values() if call.writer == writer]:
+            self._close(gathered, call.started.call_id)
+            self._add(gathered, interrupted_call(call.started))
+
+    def orphans(self, there: Iterable[str]) -> set[str]:
+        """Writers that left calls open and whose journal is not among those that are there."""
+        return {call.writer for call in self._open.values()}.difference(there)
+
+    def _started(self, gathered: Gathered, writer: str, frame: Frame) -> None:
+        try:
+            call = OpenCall(writer=writer, started=frame.started())
+        except msgspec.MsgspecError as error:
+            self._guards.note("reading", error)
+            return
+        self._open[call.started.call_id] = gathered.opened[call.started.call_id] = call
+
+    def _finished(self, gathered: Gathered, frame: Frame) -> None:
+        record = self._interpreter.record(frame)
+        if record is None:
+            gathered.unreadable += 1
+            return
+        self._close(gathered, record.call_id)
+        self._add(gathered, record)
+        if gathered.oldest_end_unix_s is None:
+            gathered.oldest_end_unix_s = min(record.started_unix_ns / 1e9 + (record.duration_s or 0.0), time.time())
+
+    def _lost(self, gathered: Gathered, frame: Frame) -> None:
+        try:
+            call_ids = frame.lost().call_ids
+        except msgspec.MsgspecError as error:
+            self._guards.note("reading", error)
+            return
+        gathered.lost += len(call_ids)
+        for call_id in call_ids:
+            self._close(gathered, call_id)
+
+    def _close(self, gathered: Gathered, call_id: str) -> None:
+        if self._open.pop(call_id, None) is not None and gathered.opened.pop(call_id, None) is None:
+            gathered.closed.append(call_id)
+
+    def _add(self, gathered: Gathered, record: CallRecord) -> None:
+        record = clean(record)
+        prepared, failed = [], []
+        for sink in self._sinks:
+            try:
+                self._guards.force(sink.part)
+                prepared.append(sink.prepare(record))
+            except Exception as error:
+                self._guards.note(sink.part, error, call_id=record.call_id)
+                prepared.append(_SINK_FAILED)
+                failed.append(sink.part)
+        if failed:
+            record = _marked(record, failed)
+        gathered.calls.append(record)
+        gathered.prepared.setdefault(record.call_id, prepared)
+
+
+def _marked(record: CallRecord, failed: Sequence[Part]) -> CallRecord:
+    return replace(record, observer_errors=(*record.observer_errors, *failed))

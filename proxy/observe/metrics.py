@@ -1,0 +1,198 @@
+"""Metrics: each call into its families once, and everything else at the scrape. The families are in definitions.py.
+
+Model names come from clients, so two caps hold: MODELS names get a label of their own, and all families with a model
+label have SERIES label sets together; what is beyond is `other`, and counted. A name that the upstream rejected and
+that never worked takes no place: wrong names cannot push right ones out.
+"""
+
+from __future__ import annotations
+
+import platform
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Final
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from proxy import __version__
+from proxy.core.call import CallRecord
+from proxy.observe import definitions as d
+from proxy.observe.families import NONE, OTHER, Distribution, Family, Labels, Numbers, SeriesBudget
+from proxy.observe.guards import Part
+
+MODELS: Final = 200
+SERIES: Final = 2000
+ERROR_TYPES: Final = 64  # all are closed words; a bound in case that some day one is not
+_MODEL_CHARACTERS: Final = 120
+
+# What one call changes: where, which label set, by how much.
+Change = tuple[Numbers | Distribution, Labels, float]
+
+
+class Metrics(Collector):
+    """The sink of records, and the collector of the registry."""
+
+    part: Part = "metrics"
+
+    def __init__(self, upstreams: Iterable[str], *, models: int = MODELS, series: int = SERIES) -> None:
+        """upstreams: their names in the settings. models, series: the two caps."""
+        self._models: set[str] = set()
+        self._models_most = models
+        self._models_refused = 0
+        self._error_types: set[str] = set()
+        self._budget = SeriesBudget(series)
+        self._stores = {family.name: self._store(family) for family in d.FAMILIES}
+        for family in d.UPSTREAM_LABELLED:
+            self.set(family, {(upstream,): 0 for upstream in upstreams})
+        self.set(d.BUILD_INFO, {(__version__, platform.python_version()): 1})
+        self._sources: list[Callable[[], None]] = []
+        self._scraping = threading.Lock()
+        self.registry = CollectorRegistry(auto_describe=False)
+        self.registry.register(self)
+
+    # -- a call ----------------------------------------------------------------------------------------------
+
+    def prepare(self, record: CallRecord) -> list[Change]:
+        """What the call will change."""
+        model, upstream = self._model(record), record.upstream or NONE
+        status_class = f"{record.status // 100}xx" if record.status is not None else NONE
+        changes: list[Change] = [
+            (self._stores[d.CALLS.name], (record.route, model, upstream, record.outcome, status_class), 1),
+            (self._stores[d.OUTCOMES_TOTAL.name], (record.outcome,), 1),
+        ]
+        if record.error_type is not None:
+            changes.append((self._stores[d.ERRORS.name], (self._error_type(record.error_type),), 1))
+        changes.extend(self._times(record, model))
+        changes.extend(self._sizes(record))
+        if record.dialect != OTHER:
+            changes.extend(self._usage(record, model, upstream))
+        if record.outcome == "ok" and record.upstream is not None and record.duration_s is not None:
+            ended_s = record.started_unix_ns / 1e9 + record.duration_s
+            changes.append((self._stores[d.LAST_SUCCESS.name], (upstream,), ended_s))
+        return changes
+
+    def deliver(self, prepared: Sequence[list[Change]]) -> None:
+        """Make the changes."""
+        latest = self._stores[d.LAST_SUCCESS.name]
+        for changes in prepared:
+            for store, labels, amount in changes:
+                if store is latest:
+                    self.latest(d.LAST_SUCCESS, labels, amount)
+                else:
+                    store.take(labels, amount)
+
+    def _times(self, record: CallRecord, model: str) -> Iterator[Change]:
+        if record.duration_s is not None:
+            yield self._stores[d.DURATION.name], (record.route, model, record.outcome), record.duration_s
+        both = (record.route, model)
+        for family, value_s in (
+            (d.HEADERS, record.headers_s),
+            (d.FIRST_BYTE, record.first_byte_s),
+            (d.FIRST_TOKEN, record.first_token_s),
+            (d.FIRST_ANSWER_TOKEN, record.first_answer_token_s),
+            (d.PIECE_GAP, record.piece_gap_p50_s),
+            (d.PIECE_GAP_MAX, record.piece_gap_max_s),
+        ):
+            if value_s is not None:
+                yield self._stores[family.name], both, value_s
+        for family, value_s in (
+            (d.QUEUE, record.queue_s),
+            (d.LOAD, record.load_s),
+            (d.PROMPT_EVAL, record.prompt_eval_s),
+            (d.GENERATION, record.generation_s),
+        ):
+            if value_s is not None:
+                yield self._stores[family.name], (model,), value_s
+        if record.overhead_s is not None:
+            yield self._stores[d.OVERHEAD.name], (), record.overhead_s
+
+    def _sizes(self, record: CallRecord) -> Iterator[Change]:
+        if record.request_bytes is not None:
+            yield self._stores[d.REQUEST_BYTES.name], (record.route,), record.request_bytes
+        if record.response_bytes is not None:
+            yield self._stores[d.RESPONSE_BYTES.name], (record.route,), record.response_bytes
+
+    def _usage(self, record: CallRecord, model: str, upstream: str) -> Iterator[Change]:
+        for kind, count in zip(
+            d.TOKEN_KINDS,
+            (record.prompt_tokens, record.completion_tokens, record.cached_tokens, record.reasoning_tokens),
+            strict=True,
+        ):
+            if count is not None:
+                yield self._stores[d.TOKENS.name], (model, kind, record.tokens_source), count
+        if record.cost_nanousd is not None:
+            yield self._stores[d.COST.name], (model, upstream, record.cost_source), record.cost_nanousd
+        elif record.tokens_source != "missing":
+            yield self._stores[d.UNPRICED.name], (model,), 1
+        if record.tokens_source == "missing" and record.status is not None and record.status < 300:
+            yield self._stores[d.UNCOUNTED.name], (model,), 1
+        if record.tool_calls:
+            yield self._stores[d.TOOL_CALLS.name], (model,), record.tool_calls
+
+    def _model(self, record: CallRecord) -> str:
+        model = record.model
+        if model is None:
+            return NONE
+        model = model[:_MODEL_CHARACTERS]
+        if model in self._models:
+            return model
+        if len(self._models) < self._models_most and record.outcome != "rejected":
+            self._models.add(model)
+            return model
+        self._models_refused += 1
+        return OTHER
+
+    def _error_type(self, word: str) -> str:
+        if word not in self._error_types:
+            if len(self._error_types) >= ERROR_TYPES:
+                return OTHER
+            self._error_types.add(word)
+        return word
+
+    # -- a scrape --------------------------------------------------------------------------------------------
+
+    def at_scrape(self, source: Callable[[], None]) -> None:
+        """Call `source` before each rendering; it sets what it knows. A fault of its own must not leave it."""
+        self._sources.append(source)
+
+    def set(self, family: Family, values: Mapping[Labels, float]) -> None:
+        """Set what is counted elsewhere; label sets that are not named stay."""
+        store = self._stores[family.name]
+        assert isinstance(store, Numbers)
+        store.values.update(values)
+
+    def replace(self, family: Family, values: Mapping[Labels, float]) -> None:
+        """Set what is counted elsewhere; label sets that are not named go."""
+        store = self._stores[family.name]
+        assert isinstance(store, Numbers)
+        store.values = dict(values)
+
+    def latest(self, family: Family, labels: Labels, value: float) -> None:
+        """Set a time that only grows."""
+        store = self._stores[family.name]
+        assert isinstance(store, Numbers)
+        store.latest(labels, value)
+
+    def last_success(self) -> dict[str, float]:
+        """Upstream -> Unix time when its last good call ended; without those that had none."""
+        store = self._stores[d.LAST_SUCCESS.name]
+        assert isinstance(store, Numbers)
+        return {labels[0]: at for labels, at in store.values.copy().items() if at}
+
+    def collect(self) -> Iterable[Metric]:
+        """All families, in the order of definitions.py. From any thread, one at a time."""
+        began = time.perf_counter()
+        with self._scraping:
+            for source in self._sources:
+                source()
+            overflow: dict[Labels, float] = {("models",): self._models_refused, ("series",): self._budget.overflowed}
+            self.set(d.OVERFLOW, overflow)
+            yield from [store.metric() for store in self._stores.values()]
+            self.set(d.SCRAPE, {(): time.perf_counter() - began})
+
+    def _store(self, family: Family) -> Numbers | Distribution:
+        budget = self._budget if "model" in family.labels else None
+        return Distribution(family, budget) if family.kind == "histogram" else Numbers(family, budget)

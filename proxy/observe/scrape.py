@@ -1,0 +1,86 @@
+"""What is looked up at a scrape: relays, journal, observer, processes, probe. Sets it all in the metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from proxy.journal.counters import Counter
+from proxy.journal.segments import journal_directory
+from proxy.observe import definitions as d
+from proxy.observe.call_log import CallLog
+from proxy.observe.families import Family, Labels
+from proxy.observe.metrics import Metrics
+from proxy.observe.observing import Observing
+from proxy.observe.relays import counts_of, lag_bytes, living, relays_of, resident_by_process, total
+from proxy.observe.upstream_probe import Probe
+
+# What the relays count, once for all time.
+_TOTALS: Mapping[Counter, tuple[Family, Labels]] = {
+    Counter.CALLS: (d.ACCEPTED, ()),
+    Counter.RETRIES: (d.RETRIES, ()),
+    Counter.UNFRAMED: (d.UNFRAMED, ()),
+    Counter.STARTED_FRAMES: (d.FRAMES, ("started",)),
+    Counter.FINISHED_FRAMES: (d.FRAMES, ("finished",)),
+    Counter.STARTED_LOST: (d.FRAMES_LOST, ("started",)),
+    Counter.FINISHED_LOST: (d.FRAMES_LOST, ("finished",)),
+    Counter.WRITE_ERRORS: (d.WRITE_ERRORS, ()),
+    Counter.WRITE_STALLS: (d.WRITE_STALLS, ()),
+}
+# What holds now.
+_STATES: Mapping[Counter, tuple[Family, Labels]] = {
+    Counter.CLIENTS: (d.CLIENTS, ()),
+    Counter.UPSTREAM_BUSY: (d.UPSTREAM_CONNECTIONS, ("busy",)),
+    Counter.UPSTREAM_IDLE: (d.UPSTREAM_CONNECTIONS, ("idle",)),
+    Counter.BACKLOG_FRAMES: (d.BACKLOG_FRAMES, ()),
+    Counter.BACKLOG_BYTES: (d.BACKLOG_BYTES, ()),
+}
+
+
+class Scrape:
+    """Everything that is not counted call by call. Called from the thread that renders."""
+
+    def __init__(self, metrics: Metrics, observing: Observing, probe: Probe, call_log: CallLog, data: Path) -> None:
+        self._metrics, self._observing = metrics, observing
+        self._probe, self._call_log = probe, call_log
+        self._journal = journal_directory(data)
+        metrics.at_scrape(self.relays)
+        metrics.at_scrape(self.observer)
+        metrics.at_scrape(self.upstreams)
+
+    def relays(self) -> None:
+        """Counters and memory of the processes."""
+        counts = self._observing.relay_counters()
+        relays = relays_of(self._journal, counts)
+        if counts is None:
+            counts = counts_of(relays)
+        for counter, (family, labels) in _TOTALS.items():
+            self._metrics.set(family, {labels: total(counts, counter)})
+        for counter, (family, labels) in _STATES.items():
+            self._metrics.set(family, {labels: living(relays, counter)})
+        self._metrics.set(d.ACTIVE, {(): sum(relay.active_calls for relay in relays)})
+        resident = resident_by_process(relays)
+        self._metrics.replace(d.RESIDENT, {(name,): size for name, size in resident.items()})
+
+    def observer(self) -> None:
+        """How far the observer is, and what went wrong in it."""
+        state, metrics = self._observing.state, self._metrics
+        metrics.set(d.LAG_BYTES, {(): lag_bytes(self._journal, self._observing.positions())})
+        metrics.set(d.LAG, {(): state.lag_s()})
+        metrics.set(d.DAMAGED, {(): state.damaged_frames})
+        metrics.set(d.LOST, {(cause,): count for cause, count in state.lost.items()})
+        metrics.set(d.OBSERVER_ERRORS, {(part,): count for part, count in self._observing.guards.errors.items()})
+        metrics.set(d.LEDGER_CALLS, {(): state.ledger_calls})
+        metrics.set(d.LEDGER_COMMITS, {(): state.commits})
+        metrics.set(d.LEDGER_FAILURES, {(): state.commit_failures})
+        metrics.set(d.LAST_COMMIT, {(): state.last_commit_unix_s or 0})
+        metrics.set(d.LOG_LINES_LOST, {(): self._call_log.lost})
+
+    def upstreams(self) -> None:
+        """What the probe found last."""
+        seen = self._probe.seen()
+        self._metrics.set(d.UPSTREAM_UP, {(name,): float(found.up) for name, found in seen.items()})
+        self._metrics.replace(
+            d.UPSTREAM_INFO,
+            {(name, found.kind, found.version or ""): 1 for name, found in seen.items() if found.up},
+        )

@@ -1,0 +1,84 @@
+"""The observer process: reads the journal into the ledger, and serves the console. `python -m proxy.observer_app`."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import signal
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from aiohttp import web
+from setproctitle import setproctitle
+
+from proxy.console.app import Console
+from proxy.console.exposition import Exposition
+from proxy.console.health import Health
+from proxy.core.config import Config
+from proxy.core.logs import log_to_stderr
+from proxy.core.tasks import spawn
+from proxy.core.upstreams import ResolvedUpstream
+from proxy.observe import definitions as d
+from proxy.observe.call_log import CallLog
+from proxy.observe.guards import FAIL_VARIABLE, Guards
+from proxy.observe.metrics import Metrics
+from proxy.observe.observing import Observing
+from proxy.observe.scrape import Scrape
+from proxy.observe.upstream_probe import Probe
+from proxy.orphans import watch_parent
+from proxy.processes import ChildArguments, child_arguments, read_settings, tell_ready
+
+_CONSOLE_S: Final = 1.0  # for pages under way when we leave
+
+
+async def serve(arguments: ChildArguments, config: Config, upstreams: tuple[ResolvedUpstream, ...]) -> None:
+    """Observe until told to leave, then read what is left."""
+    loop = asyncio.get_running_loop()
+    leave = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGQUIT):
+        loop.add_signal_handler(name, leave.set)
+    watch_parent(loop, arguments.life_fd, Path(config.data), leave.set)
+
+    probe = Probe(upstreams, every_s=config.observer.probe_s)
+    probing = spawn(probe.run(), name="probe")
+    metrics, call_log = Metrics(upstream.name for upstream in upstreams), CallLog(config.log)
+    guards = Guards(os.environ.get(FAIL_VARIABLE, ""))
+
+    def opened(last_success: Mapping[str, int]) -> None:
+        for upstream, started_unix_ns in last_success.items():
+            metrics.latest(d.LAST_SUCCESS, (upstream,), started_unix_ns / 1e9)
+
+    observing = Observing(config, (metrics, call_log), guards, probe.kind, opened=opened)
+    Scrape(metrics, observing, probe, call_log, Path(config.data))
+    health = Health(config, upstreams, observing, probe, metrics.last_success)
+    console = Console(config, health, Exposition(metrics.registry))
+    runner = web.AppRunner(console.app(), access_log=None, shutdown_timeout=_CONSOLE_S)
+    await runner.setup()
+    await web.SockSite(runner, socket.socket(fileno=arguments.socket_fd)).start()
+    observing.start()
+    tell_ready(arguments.ready_fd)
+    gc.freeze()
+
+    await leave.wait()
+    probing.cancel()
+    observing.stop()
+    await asyncio.to_thread(observing.wait)
+    await runner.cleanup()
+    await console.close()
+    call_log.close()
+
+
+def main() -> None:
+    """Entry point of the process."""
+    arguments = child_arguments()
+    setproctitle("sightglass: observer")
+    log_to_stderr()
+    config, upstreams = read_settings(arguments.settings_fd)
+    asyncio.run(serve(arguments, config, upstreams))
+
+
+if __name__ == "__main__":
+    main()
