@@ -43,16 +43,35 @@ class Counters:
 
     def __init__(self, path: Path | None) -> None:
         """Map the file, made if need be; without one (or when it cannot be made) the words live in memory only."""
-        self._map = _map_file(path) if path is not None else None
-        if self._map is None:
-            self._map = mmap.mmap(-1, _BYTES)
+        mapped = _map_file(path) if path is not None else None
+        self._path = path if mapped is not None else None
+        self._map = mapped if mapped is not None else mmap.mmap(-1, _BYTES)
+        self._mirror: mmap.mmap | None = None
         self.words = memoryview(self._map).cast("Q")
 
+    def publish(self, path: Path) -> None:
+        """Show the words in that file too, unless that is where they are: it could not be made before.
+
+        Others hold on to `words`, so these stay where they are; mirror() copies them.
+        """
+        if path == self._path:
+            return
+        mapped = _map_file(path)
+        if mapped is not None:
+            self._path, self._mirror = path, mapped  # a former one is not closed: the other thread may be at it
+            self.mirror()
+
+    def mirror(self) -> None:
+        """Bring the file up to date, if the words do not live in it."""
+        if self._mirror is not None:
+            self._mirror[:] = self.words.cast("B")
+
     def close(self) -> None:
-        """Give the mapping back."""
+        """Give the mappings back."""
         self.words.release()
-        if self._map is not None:
-            self._map.close()
+        self._map.close()
+        if self._mirror is not None:
+            self._mirror.close()
 
 
 def read_counters(path: Path) -> dict[Counter, int]:

@@ -1,11 +1,12 @@
 """Frames of the journal: how one call is laid out in bytes. Pure; files are for writer and reader.
 
-    magic  kind  -  crc32  lengths of the six sections         sections
-    "SGJ1"  u8  u8+u16 u32  meta u32, heads and bodies 4 x u32, pieces u32   ...
+    magic   check   kind  crc   lengths of the six sections in bytes   sections
+    "SGJ1"  u32     u32   u32   6 x u32                                ...
 
 The sections are: meta (JSON of `Started`, `Finished` or `Lost`), request head, request body, answer head, answer
-body, pieces (n float64 seconds since start, then n uint32 sizes). The CRC covers everything behind itself and is
-seeded with the segment's salt, so that bytes of a prompt cannot pass for a frame.
+body, pieces (n float64 seconds since start, then n uint32 sizes). `check` is the CRC of kind, crc and lengths, `crc`
+that of the sections; so a head is believed or not before its lengths are followed. Both are seeded with the writer's
+salt, which no client knows: bytes of a prompt cannot pass for a frame.
 """
 
 from __future__ import annotations
@@ -24,14 +25,14 @@ STARTED: Final = 1
 FINISHED: Final = 2
 LOST: Final = 3
 
-_HEAD: Final = struct.Struct("<4sBBHI")
-_LENGTHS: Final = struct.Struct("<6I")
-HEAD_BYTES: Final = _HEAD.size + _LENGTHS.size
+_CHECK: Final = struct.Struct("<4sI")
+_REST: Final = struct.Struct("<8I")
+HEAD_BYTES: Final = _CHECK.size + _REST.size
 # Up to here copying the sections together costs less than handing them over one by one.
 _JOINED_BYTES: Final = 64 * 1024
 _PIECE_BYTES: Final = 12
 
-# A frame's lengths come from a file that may be damaged: nothing sane is longer than this.
+# No longer frames are written: linear work for the reader, and one writev takes no more than 2 GiB.
 FRAME_LIMIT: Final = 512 * 1024 * 1024
 
 _decode_started: Final = msgspec.json.Decoder(Started).decode
@@ -94,46 +95,42 @@ def encode(
     `meta` is the JSON of Started, Finished or Lost; `pieces` n float64 (seconds since start), then n uint32 (bytes),
     in the machine's order: a journal stays on its machine.
     """
-    lengths = _LENGTHS.pack(
-        len(meta),
-        len(request_head),
-        len(request_body),
-        len(answer_head),
-        len(answer_body),
-        len(pieces) // _PIECE_BYTES,
-    )
-    sections = (lengths, meta, request_head, request_body, answer_head, answer_body, pieces)
-    if len(request_body) + len(answer_body) <= _JOINED_BYTES:
+    sections = (meta, request_head, request_body, answer_head, answer_body, pieces)
+    joined = len(request_body) + len(answer_body) <= _JOINED_BYTES
+    if joined:
         content = b"".join(sections)
-        return [_HEAD.pack(MAGIC, kind, 0, 0, crc32(content, salt)) + content]
-    crc = salt
-    for section in sections:
-        crc = crc32(section, crc)
-    return [_HEAD.pack(MAGIC, kind, 0, 0, crc), *filter(None, sections)]
+        crc = crc32(content, salt)
+    else:
+        crc = salt
+        for section in sections:
+            crc = crc32(section, crc)
+    rest = _REST.pack(
+        kind, crc, len(meta), len(request_head), len(request_body), len(answer_head), len(answer_body), len(pieces)
+    )
+    head = _CHECK.pack(MAGIC, crc32(rest, salt)) + rest
+    return [head + content] if joined else [head, *filter(None, sections)]
 
 
-def frame_length(buffer: memoryview, at: int) -> int | None:
-    """Bytes of the whole frame whose head begins at `at`; None when no sane head is there.
+def frame_length(buffer: bytes | memoryview, at: int, *, salt: int) -> int | None:
+    """Bytes of the whole frame whose head begins at `at`; None when no undamaged head is there.
 
     `buffer` must hold at least HEAD_BYTES from `at` on.
     """
-    magic, kind, pad, pad2, _crc = _HEAD.unpack_from(buffer, at)
-    lengths = _LENGTHS.unpack_from(buffer, at + _HEAD.size)
-    if magic != MAGIC or not STARTED <= kind <= LOST or pad or pad2:
+    magic, check = _CHECK.unpack_from(buffer, at)
+    if magic != MAGIC or crc32(buffer[at + _CHECK.size : at + HEAD_BYTES], salt) != check:
         return None
-    total = HEAD_BYTES + sum(lengths[:5]) + _PIECE_BYTES * lengths[5]
-    return total if total <= FRAME_LIMIT else None
+    _kind, _crc, *lengths = _REST.unpack_from(buffer, at + _CHECK.size)
+    total: int = HEAD_BYTES + sum(lengths)
+    return total
 
 
 def decode(buffer: memoryview, at: int, length: int, *, salt: int) -> Frame | None:
     """The frame at `at`, `length` as frame_length() told; None when its CRC says that it is damaged."""
-    _magic, kind, _, _, crc = _HEAD.unpack_from(buffer, at)
-    lengths = list(_LENGTHS.unpack_from(buffer, at + _HEAD.size))
-    if crc32(buffer[at + _HEAD.size : at + length], salt) != crc:
-        return None
-    lengths[5] *= _PIECE_BYTES
-    sections = []
+    kind, crc, *lengths = _REST.unpack_from(buffer, at + _CHECK.size)
     start = at + HEAD_BYTES
+    if not STARTED <= kind <= LOST or crc32(buffer[start : at + length], salt) != crc:
+        return None
+    sections = []
     for size in lengths:
         sections.append(bytes(buffer[start : start + size]))
         start += size
