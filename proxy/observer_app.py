@@ -21,7 +21,6 @@ from proxy.core.config import Config
 from proxy.core.logs import log_to_stderr
 from proxy.core.tasks import spawn
 from proxy.core.upstreams import ResolvedUpstream
-from proxy.observe import definitions as d
 from proxy.observe.call_log import CallLog
 from proxy.observe.guards import FAIL_VARIABLE, Guards
 from proxy.observe.metrics import Metrics
@@ -31,6 +30,7 @@ from proxy.observe.upstream_probe import Probe
 from proxy.orphans import watch_parent
 from proxy.processes import ChildArguments, child_arguments, read_settings, tell_ready
 
+_PROBE_S: Final = 0.5  # prices want to know what the upstream is; a mute one is not waited for
 _CONSOLE_S: Final = 1.0  # for pages under way when we leave
 
 
@@ -49,17 +49,18 @@ async def serve(arguments: ChildArguments, config: Config, upstreams: tuple[Reso
 
     def opened(last_success: Mapping[str, int]) -> None:
         for upstream, started_unix_ns in last_success.items():
-            metrics.latest(d.LAST_SUCCESS, (upstream,), started_unix_ns / 1e9)
+            metrics.succeeded(upstream, started_unix_ns / 1e9)
 
     observing = Observing(config, (metrics, call_log), guards, probe.kind, opened=opened)
     Scrape(metrics, observing, probe, call_log, Path(config.data))
     health = Health(config, upstreams, observing, probe, metrics.last_success)
-    console = Console(config, health, Exposition(metrics.registry))
+    console = Console(config, health, Exposition(metrics))
     runner = web.AppRunner(console.app(), access_log=None, shutdown_timeout=_CONSOLE_S)
     await runner.setup()
     await web.SockSite(runner, socket.socket(fileno=arguments.socket_fd)).start()
-    observing.start()
     tell_ready(arguments.ready_fd)
+    await probe.looked(patience_s=_PROBE_S)
+    observing.start()
     gc.freeze()
 
     await leave.wait()

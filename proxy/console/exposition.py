@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import time
 from typing import Final
 
 from aiohttp import web
-from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
-_LEVEL: Final = 1  # names repeat: level 1 makes 1/12 of it already, in a third of the time of level 6
+from proxy.observe.metrics import Metrics
+
+_LEVEL: Final = 1  # names repeat: level 1 makes 1/5 to 1/12 of it already
 
 
 class Exposition:
-    """Answers scrapes of one registry, one after the other."""
+    """Answers scrapes, one after the other."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self._registry = registry
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
         self._one = asyncio.Lock()
 
     async def metrics(self, request: web.Request) -> web.Response:
@@ -31,6 +33,9 @@ class Exposition:
         return web.Response(body=body, headers=headers)
 
     def _render(self, accept: str, *, packed: bool) -> tuple[bytes, str]:
+        began = time.perf_counter()
         encode, content_type = choose_encoder(accept)
-        body = encode(self._registry)
-        return gzip.compress(body, _LEVEL) if packed else body, content_type
+        body = encode(self._metrics.registry)
+        body = gzip.compress(body, _LEVEL) if packed else body
+        self._metrics.scraped(time.perf_counter() - began)
+        return body, content_type

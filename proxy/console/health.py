@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import platform
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
@@ -49,7 +49,7 @@ class Health:
         upstreams: Sequence[ResolvedUpstream],
         observing: Observing,
         probe: Probe,
-        last_success: Any,
+        last_success: Callable[[], Mapping[str, float]],
     ) -> None:
         """last_success: gives upstream -> Unix time of its last good call."""
         self._config = config
@@ -199,10 +199,10 @@ class Health:
         if parts["journal"]["writing"] == "backlog":
             why = f" ({parts['journal']['last_error']})" if parts["journal"]["last_error"] else ""
             yield Problem("degraded", "journal", f"The disk refuses or stalls{why}: records wait in memory.")
-        for upstream in parts["upstreams"]:
-            if upstream["up"] is False:
-                text = f"The upstream {upstream['name']} at {upstream['url']} does not answer: {upstream['error']}."
-                yield Problem("degraded", "upstreams", text)
+        down = [upstream for upstream in parts["upstreams"] if upstream["up"] is False]
+        for upstream in down:
+            text = f"The upstream {upstream['name']} at {upstream['url']} does not answer: {upstream['error']}."
+            yield Problem("failing" if len(down) == len(parts["upstreams"]) else "degraded", "upstreams", text)
         if parts["prices"]["error"]:
             yield Problem("degraded", "prices", f"The price file cannot be read: {parts['prices']['error']}.")
 

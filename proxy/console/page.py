@@ -201,12 +201,16 @@ def _money(nanousd: int | None) -> str:
     if nanousd is None:
         return "–"
     usd = to_usd(nanousd)
-    return f"${usd:.2f}" if usd == 0 or usd >= 100 else f"${usd:.6f}" if usd >= 1e-4 else f"${usd:.2g}"
+    if usd == 0 or usd >= 100:
+        return f"${usd:,.2f}"
+    return f"${usd:.6f}" if usd >= 1e-4 else f"${usd:.9f}".rstrip("0")
 
 
 def _seconds(value: float | None) -> str:
     if value is None:
         return "–"
+    if value < 0.001:
+        return "<1 ms"
     return f"{value * 1000:.0f} ms" if value < 1 else f"{value:.2f} s" if value < 100 else f"{value:.0f} s"
 
 

@@ -58,7 +58,7 @@ class CallLog:
                 _in_order,
                 structlog.processors.JSONRenderer(serializer=_json),
             ],
-        )
+        ).bind()
         self._thread = threading.Thread(target=self._write, name="call log", daemon=True)
         self._thread.start()
 

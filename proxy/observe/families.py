@@ -55,10 +55,6 @@ class Numbers:
             labels = _admitted(labels, self._model, self._budget)
         values[labels] = values.get(labels, 0) + amount
 
-    def latest(self, labels: Labels, value: float) -> None:
-        """Set a gauge that only ever grows, as a time does."""
-        self.values[labels] = max(self.values.get(labels, 0), value)
-
     def metric(self) -> Metric:
         """All that is there now, for rendering."""
         family = self.family
@@ -67,6 +63,14 @@ class Numbers:
             named = dict(zip(family.labels, labels, strict=True))
             metric.samples.append(Sample(family.name, named, value / family.divisor))
         return metric
+
+
+class Latest(Numbers):
+    """A gauge that only grows, as the time of the last success does."""
+
+    def take(self, labels: Labels, amount: float) -> None:
+        """Set it, unless it is further already."""
+        self.values[labels] = max(self.values.get(labels, 0), amount)
 
 
 class Distribution:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import platform
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
@@ -20,7 +19,7 @@ from prometheus_client.registry import Collector
 from proxy import __version__
 from proxy.core.call import CallRecord
 from proxy.observe import definitions as d
-from proxy.observe.families import NONE, OTHER, Distribution, Family, Labels, Numbers, SeriesBudget
+from proxy.observe.families import NONE, OTHER, Distribution, Family, Labels, Latest, Numbers, SeriesBudget
 from proxy.observe.guards import Part
 
 MODELS: Final = 200
@@ -76,13 +75,9 @@ class Metrics(Collector):
 
     def deliver(self, prepared: Sequence[list[Change]]) -> None:
         """Make the changes."""
-        latest = self._stores[d.LAST_SUCCESS.name]
         for changes in prepared:
             for store, labels, amount in changes:
-                if store is latest:
-                    self.latest(d.LAST_SUCCESS, labels, amount)
-                else:
-                    store.take(labels, amount)
+                store.take(labels, amount)
 
     def _times(self, record: CallRecord, model: str) -> Iterator[Change]:
         if record.duration_s is not None:
@@ -155,7 +150,7 @@ class Metrics(Collector):
     # -- a scrape --------------------------------------------------------------------------------------------
 
     def at_scrape(self, source: Callable[[], None]) -> None:
-        """Call `source` before each rendering; it sets what it knows. A fault of its own must not leave it."""
+        """Call `source` before each rendering; it sets what it knows, and raises nothing."""
         self._sources.append(source)
 
     def set(self, family: Family, values: Mapping[Labels, float]) -> None:
@@ -170,11 +165,13 @@ class Metrics(Collector):
         assert isinstance(store, Numbers)
         store.values = dict(values)
 
-    def latest(self, family: Family, labels: Labels, value: float) -> None:
-        """Set a time that only grows."""
-        store = self._stores[family.name]
-        assert isinstance(store, Numbers)
-        store.latest(labels, value)
+    def succeeded(self, upstream: str, at_unix_s: float) -> None:
+        """A good call ended, before this process began."""
+        self._stores[d.LAST_SUCCESS.name].take((upstream,), at_unix_s)
+
+    def scraped(self, took_s: float) -> None:
+        """A page was rendered."""
+        self.set(d.SCRAPE, {(): took_s})
 
     def last_success(self) -> dict[str, float]:
         """Upstream -> Unix time when its last good call ended; without those that had none."""
@@ -184,15 +181,15 @@ class Metrics(Collector):
 
     def collect(self) -> Iterable[Metric]:
         """All families, in the order of definitions.py. From any thread, one at a time."""
-        began = time.perf_counter()
         with self._scraping:
             for source in self._sources:
                 source()
             overflow: dict[Labels, float] = {("models",): self._models_refused, ("series",): self._budget.overflowed}
             self.set(d.OVERFLOW, overflow)
             yield from [store.metric() for store in self._stores.values()]
-            self.set(d.SCRAPE, {(): time.perf_counter() - began})
 
     def _store(self, family: Family) -> Numbers | Distribution:
         budget = self._budget if "model" in family.labels else None
-        return Distribution(family, budget) if family.kind == "histogram" else Numbers(family, budget)
+        if family.kind == "histogram":
+            return Distribution(family, budget)
+        return Latest(family) if family is d.LAST_SUCCESS else Numbers(family, budget)

@@ -27,6 +27,7 @@ from proxy.observe.sinks import Sink
 from proxy.observe.state import ObserverState
 from proxy.store import Ledger, open_ledger
 
+LOCK_NAME: Final = "observer.lock"
 FINISH_S: Final = 10.0  # after stop(): longest time for what is left in the journal
 _LOOK_S: Final = 0.05
 _RETRY_S: Final = 1.0
@@ -111,7 +112,7 @@ class Observing:
                     self._pipeline = self._make_pipeline(ledger)
                 except Exception as error:
                     self._note_trouble(error)
-                    self._stop.wait(_RETRY_S)
+                    self._pause(_RETRY_S)
             while self._pipeline is not None and self._goes_on():
                 stopping = self._stop.is_set()
                 more = self._turn(self._pipeline)
@@ -163,16 +164,24 @@ class Observing:
 
     def _take_lock(self) -> int | None:
         """Wait for the observer before us, if there is one; None when told to stop meanwhile."""
-        lock = os.open(self._data / "observer.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-        while not self._stop.is_set():
+        lock = -1
+        while True:
             try:
+                if lock < 0:
+                    lock = os.open(self._data / LOCK_NAME, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 self.state.doing = "waiting"
-                self._stop.wait(_LOOK_S)
+                wait_s = _LOOK_S
+            except OSError as error:  # a full disk takes no new file; the data directory may be away
+                self._note_trouble(error)
+                wait_s = _RETRY_S
             else:
                 return lock
-        os.close(lock)
+            if self._stop.wait(wait_s):
+                break
+        if lock >= 0:
+            os.close(lock)
         return None
 
     def _note_trouble(self, error: Exception) -> None:

@@ -28,7 +28,7 @@ from proxy.observe.state import ObserverState
 from proxy.store import Batch, Committed, OpenCall
 
 # Frames of one read. Few, as each may hold megabytes; many, as each read looks at directories and locks (0.1 ms).
-READ_FRAMES: Final = 128
+READ_FRAMES: Final = 64
 _PAUSE_S: Final = 0.2  # after a commit that failed; doubled up to:
 _LONGEST_PAUSE_S: Final = 2.0
 
@@ -82,7 +82,7 @@ class Pipeline:
             reading = self._reader.read(most=READ_FRAMES)
             self._gatherer.take(gathered, reading)
             more = reading.more
-        self._state.damaged_frames = self._damaged_before + self._reader.damaged_frames
+        self._note_damage()
         self._note_lag(gathered)
         if not self._settle(gathered):
             return False
@@ -113,7 +113,7 @@ class Pipeline:
     def _begin(self) -> None:
         self._committed = {name: Position(*place) for name, place in self._ledger.positions().items()}
         open_calls = self._ledger.open_calls()
-        self._damaged_before = self._state.damaged_frames
+        self._damaged_before, self._read_errors = self._state.damaged_frames, 0
         self._take_reader(JournalReader(self._journal, self._committed))
         self._gatherer = Gatherer(self._guards, self._interpreter, self._sinks, open_calls)
         there = {directory.name for directory in writer_directories(self._journal)}
@@ -206,6 +206,13 @@ class Pipeline:
             self._ledger.forget_writer(writer)
         except LedgerError:
             log.warning("writer_not_forgotten", extra={"writer": writer})
+
+    def _note_damage(self) -> None:
+        """What the reader met: damaged frames, and files that it could not read just now."""
+        self._state.damaged_frames = self._damaged_before + self._reader.damaged_frames
+        if self._reader.read_errors > self._read_errors:
+            self._guards.note("journal", OSError("a writer's journal could not be read; it is tried again"))
+        self._read_errors = self._reader.read_errors
 
     def _note_lag(self, gathered: Gathered) -> None:
         if gathered.oldest_end_unix_s is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from proxy.journal.counters import Counter
@@ -44,9 +44,8 @@ class Scrape:
         self._metrics, self._observing = metrics, observing
         self._probe, self._call_log = probe, call_log
         self._journal = journal_directory(data)
-        metrics.at_scrape(self.relays)
-        metrics.at_scrape(self.observer)
-        metrics.at_scrape(self.upstreams)
+        for source in (self.relays, self.observer, self.upstreams):
+            metrics.at_scrape(self._guarded(source))
 
     def relays(self) -> None:
         """Counters and memory of the processes."""
@@ -75,6 +74,17 @@ class Scrape:
         metrics.set(d.LEDGER_FAILURES, {(): state.commit_failures})
         metrics.set(d.LAST_COMMIT, {(): state.last_commit_unix_s or 0})
         metrics.set(d.LOG_LINES_LOST, {(): self._call_log.lost})
+
+    def _guarded(self, source: Callable[[], None]) -> Callable[[], None]:
+        """The source, with its faults counted and kept from the others: old numbers are better than no page."""
+
+        def guarded() -> None:
+            try:
+                source()
+            except Exception as error:
+                self._observing.guards.note("metrics", error)
+
+        return guarded
 
     def upstreams(self) -> None:
         """What the probe found last."""

@@ -8,13 +8,15 @@ openai, auto      both in turn; else: does it take a connection?
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import os
 import time
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
-from aiohttp import ClientError, ClientSession, ClientTimeout
+from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
 
 from proxy.core.config import UpstreamKind
 from proxy.core.upstreams import ResolvedUpstream
@@ -43,6 +45,7 @@ class Probe:
         self._upstreams = tuple(upstreams)
         self._every_s = every_s
         self._seen: dict[str, Seen] = {}
+        self._looked = asyncio.Event()
 
     def seen(self) -> dict[str, Seen]:
         """The last look at each upstream that was looked at."""
@@ -53,11 +56,19 @@ class Probe:
         seen = self._seen.get(upstream or "")
         return None if seen is None or seen.kind == "auto" else seen.kind
 
+    async def looked(self, *, patience_s: float) -> None:
+        """Wait for the first look at all upstreams, for at most that long."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(patience_s):
+                await self._looked.wait()
+
     async def run(self) -> None:
         """Look, wait, look again, until cancelled."""
-        async with ClientSession(timeout=ClientTimeout(total=TIMEOUT_S), auto_decompress=False) as session:
+        timeout, connector = ClientTimeout(total=TIMEOUT_S), TCPConnector(force_close=True)
+        async with ClientSession(timeout=timeout, connector=connector, cookie_jar=DummyCookieJar()) as session:
             while True:
                 await asyncio.gather(*(self._look_at(session, upstream) for upstream in self._upstreams))
+                self._looked.set()
                 await asyncio.sleep(self._every_s)
 
     async def _look_at(self, session: ClientSession, upstream: ResolvedUpstream) -> None:
@@ -111,4 +122,7 @@ def _words(error: BaseException) -> str:
     if isinstance(error, TimeoutError):
         return f"no answer within {TIMEOUT_S:.0f} s"
     reason = getattr(error, "os_error", None) or error
-    return getattr(reason, "strerror", None) or str(reason) or type(error).__name__
+    number = getattr(reason, "errno", None)
+    if isinstance(number, int) and number > 0:  # asyncio's own text holds the address as a tuple
+        return os.strerror(number)
+    return str(reason) or type(error).__name__

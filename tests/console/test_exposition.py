@@ -1,0 +1,105 @@
+"""What a scraper gets: forms, packing, and that promtool has nothing to say about it."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import subprocess
+
+from aiohttp.test_utils import TestClient
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as read_text
+
+from proxy.observe import definitions as d
+from tests.console.conftest import Stage
+from tests.programs import require_program
+
+OPENMETRICS = "application/openmetrics-text; version=1.0.0"
+
+
+async def test_promtool_finds_nothing_to_complain_about(stage: Stage, client: TestClient) -> None:
+    await stage.calls("a", "b")
+    stage.relay.call("c", status=500, upstream_status=500)
+    text = await (await client.get("/metrics")).read()
+
+    assert promtool_says(text) == (0, b"", b"")
+
+
+async def test_plain_text_and_openmetrics_say_the_same(stage: Stage, client: TestClient) -> None:
+    await stage.calls("a", "b")
+
+    plain = await client.get("/metrics")
+    modern = await client.get("/metrics", headers={"Accept": OPENMETRICS})
+
+    in_text = {
+        (sample.name, *sorted(sample.labels.items())): sample.value
+        for family in read_text(await plain.text())
+        for sample in family.samples
+    }
+    in_openmetrics = {
+        (sample.name, *sorted(sample.labels.items())): sample.value
+        for family in read_openmetrics(await modern.text())
+        for sample in family.samples
+    }
+    changing = ("sightglass_scrape_duration_seconds", "sightglass_process_resident_memory_bytes")
+    for name in [name for name in in_text if name[0] in changing]:
+        in_text.pop(name)
+        in_openmetrics.pop(name)
+    assert plain.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+    assert modern.headers["Content-Type"].startswith("application/openmetrics-text; version=1.0.0")
+    assert in_openmetrics == in_text
+    assert in_text[("sightglass_outcomes_total", ("outcome", "ok"))] == 2
+
+
+async def test_every_family_is_there_from_the_start(client: TestClient) -> None:
+    text = await (await client.get("/metrics")).text()
+
+    assert [family.name for family in d.FAMILIES if f"# HELP {family.name} " not in text] == []
+    for sample in (
+        'sightglass_outcomes_total{outcome="interrupted"} 0.0',
+        'sightglass_observer_errors_total{part="pricing"} 0.0',
+        'sightglass_frames_lost_total{kind="finished"} 0.0',
+        'sightglass_upstream_up{upstream="default"} 0.0',
+        "sightglass_active_calls 0.0",
+    ):
+        assert sample in text
+
+
+async def test_packed_when_it_is_asked_for(client: TestClient) -> None:
+    async with client.get("/metrics", headers={"Accept-Encoding": "gzip"}) as answer:
+        packed = answer.headers["Content-Encoding"]
+        text = await answer.text()  # aiohttp unpacks
+    async with client.get("/metrics", headers={"Accept-Encoding": "identity"}) as answer:
+        plain = answer.headers.get("Content-Encoding")
+
+    assert (packed, plain) == ("gzip", None)
+    assert "sightglass_build_info" in text
+    assert len(gzip.compress(text.encode(), 1)) < len(text) / 4
+
+
+async def test_calls_under_way_and_those_of_the_dead(stage: Stage, client: TestClient) -> None:
+    stage.relay.start("a")
+    under_way = await (await client.get("/metrics")).text()
+    stage.relay.die()
+    await stage.until(lambda: stage.observing.state.ledger_calls == 1)
+    after = await (await client.get("/metrics")).text()
+
+    assert "sightglass_active_calls 1.0" in under_way
+    assert "sightglass_active_calls 0.0" in after
+    assert "sightglass_accepted_calls_total 1.0" in after
+    assert 'sightglass_outcomes_total{outcome="interrupted"} 1.0' in after
+
+
+async def test_many_scrapes_at_once(stage: Stage, client: TestClient) -> None:
+    await stage.calls("a")
+
+    answers = await asyncio.gather(*(client.get("/metrics") for _ in range(20)))
+
+    assert {answer.status for answer in answers} == {200}
+
+
+def promtool_says(text: bytes) -> tuple[int, bytes, bytes]:
+    """Status, output and errors of `promtool check metrics`."""
+    command = [require_program("promtool"), "check", "metrics"]
+    run = subprocess.run(command, input=text, capture_output=True, check=False)
+    return run.returncode, run.stdout, run.stderr

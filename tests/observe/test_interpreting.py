@@ -1,0 +1,97 @@
+"""A finished frame becomes a record, whatever fails on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+import pytest
+
+from proxy.core.config import Price
+from proxy.core.exchange import Finished
+from proxy.journal import frames
+from proxy.journal.frames import Frame
+from proxy.observe import interpreting
+from proxy.observe.guards import Guards
+from proxy.observe.interpreting import Interpreter, bare_call
+from proxy.observe.pricing import PriceBook
+from tests.observe.journals import ANSWER, JSON_HEAD, REQUEST
+
+FINISHED = Finished(
+    call_id="a",
+    request_id="req-a",
+    started_unix_ns=10**18,
+    method="POST",
+    target="/v1/chat/completions",
+    upstream="default",
+    status=200,
+    upstream_status=200,
+    duration_s=0.5,
+)
+OWN: Mapping[str, Price] = {"llama3.2": Price(input_usd_per_mtok=1.0, output_usd_per_mtok=2.0)}
+
+
+def frame(finished: Finished = FINISHED, *, meta: bytes | None = None) -> Frame:
+    written = msgspec.json.encode(finished) if meta is None else meta
+    return Frame(frames.FINISHED, written, JSON_HEAD, REQUEST, JSON_HEAD, ANSWER, b"")
+
+
+def test_the_record_has_its_price() -> None:
+    record = Interpreter(Guards(), PriceBook(OWN, None), lambda _: None).record(frame())
+
+    assert record is not None
+    assert (record.outcome, record.cost_nanousd, record.cost_source) == ("ok", 30_000, "local")
+    assert record.observer_errors == ()
+
+
+def test_a_price_that_is_not_known_is_no_error() -> None:
+    record = Interpreter(Guards(), PriceBook({}, None), lambda _: None).record(frame())
+
+    assert record is not None
+    assert (record.cost_nanousd, record.cost_source, record.observer_errors) == (None, "unknown", ())
+
+
+def test_without_a_price_book_each_call_says_so() -> None:
+    record = Interpreter(Guards(), None, lambda _: None).record(frame())
+
+    assert record is not None
+    assert (record.prompt_tokens, record.cost_source, record.observer_errors) == (20, "unknown", ("pricing",))
+
+
+def test_when_reading_fails_the_relay_alone_is_believed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(interpreting, "read_call", lambda _exchange: 1 / 0)
+    guards = Guards()
+
+    record = Interpreter(guards, None, lambda _: None).record(frame())
+
+    assert record is not None
+    assert (record.outcome, record.status, record.duration_s) == ("ok", 200, 0.5)
+    assert (record.prompt_tokens, record.tokens_source) == (None, "missing")
+    assert record.observer_errors == ("reading",)
+    assert guards.errors["reading"] == 1
+
+
+def test_a_frame_without_a_name_gives_no_record() -> None:
+    guards = Guards()
+
+    assert Interpreter(guards, None, lambda _: None).record(frame(meta=b"{}")) is None
+    assert guards.errors["reading"] == 1
+
+
+@pytest.mark.parametrize(
+    ("changed", "outcome"),
+    [
+        ({}, "ok"),
+        ({"upstream_status": 404, "status": 404}, "rejected"),
+        ({"upstream_status": 429, "status": 429}, "upstream_error"),
+        ({"upstream_status": 500, "status": 500}, "upstream_error"),
+        ({"ending": "refused", "status": 403}, "refused"),
+        ({"ending": "upstream_failed", "status": 502}, "upstream_error"),
+        ({"ending": "timeout", "status": 504}, "timeout"),
+        ({"ending": "client_left", "status": None}, "client_gone"),
+        ({"ending": "stopped"}, "interrupted"),
+        ({"ending": "proxy_failed", "status": 500}, "proxy_error"),
+    ],
+)
+def test_the_outcome_of_a_bare_record(changed: dict[str, object], outcome: str) -> None:
+    assert bare_call(msgspec.structs.replace(FINISHED, **changed)).outcome == outcome

@@ -1,0 +1,199 @@
+"""Metrics say what the ledger says, and no client can make them grow without end."""
+
+from __future__ import annotations
+
+import resource
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from proxy.core.call import CallRecord
+from proxy.observe import definitions as d
+from proxy.observe.families import Family
+from proxy.observe.metrics import MODELS, SERIES, Metrics
+from proxy.store import Ledger, open_ledger
+from tests.observe.journals import FakeRelay
+from tests.observe.pipelines import Kit
+
+CALL = CallRecord(
+    call_id="a",
+    request_id="req-a",
+    started_unix_ns=1_700_000_000 * 10**9,
+    route="/v1/chat/completions",
+    dialect="openai_chat",
+    method="POST",
+    outcome="ok",
+    model="llama3.2",
+    upstream="default",
+    status=200,
+    prompt_tokens=20,
+    completion_tokens=5,
+    cached_tokens=4,
+    tokens_source="reported",
+    cost_nanousd=30_000,
+    cost_source="local",
+    headers_s=0.01,
+    first_byte_s=0.02,
+    first_token_s=0.03,
+    first_answer_token_s=0.04,
+    duration_s=0.5,
+    piece_gap_p50_s=0.02,
+    piece_gap_max_s=0.2,
+    overhead_s=0.0002,
+    queue_s=0.1,
+    load_s=0.1,
+    prompt_eval_s=0.1,
+    generation_s=0.1,
+    request_bytes=100,
+    response_bytes=1000,
+    tool_calls=2,
+)
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    with open_ledger(tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+def metrics() -> Metrics:
+    return Metrics(["default"])
+
+
+def take(metrics: Metrics, **changed: Any) -> None:
+    metrics.deliver([metrics.prepare(msgspec.structs.replace(CALL, **changed))])
+
+
+def values(metrics: Metrics, family: Family) -> dict[tuple[str, ...], float]:
+    """Label values -> value, of a family's samples; of a histogram their counts."""
+    found = {}
+    for metric in metrics.collect():
+        for sample in metric.samples:
+            if sample.name in (family.name, f"{family.name}_count"):
+                found[tuple(sample.labels[label] for label in family.labels)] = sample.value
+    return found
+
+
+def test_one_call_in_every_family_it_belongs_to(metrics: Metrics) -> None:
+    take(metrics)
+
+    both = ("/v1/chat/completions", "llama3.2")
+    assert values(metrics, d.CALLS) == {(*both, "default", "ok", "2xx"): 1}
+    assert values(metrics, d.OUTCOMES_TOTAL)[("ok",)] == 1
+    assert values(metrics, d.DURATION) == {(*both, "ok"): 1}
+    for family in (d.HEADERS, d.FIRST_BYTE, d.FIRST_TOKEN, d.FIRST_ANSWER_TOKEN, d.PIECE_GAP, d.PIECE_GAP_MAX):
+        assert values(metrics, family) == {both: 1}
+    for family in (d.QUEUE, d.LOAD, d.PROMPT_EVAL, d.GENERATION):
+        assert values(metrics, family) == {("llama3.2",): 1}
+    assert values(metrics, d.TOKENS) == {
+        ("llama3.2", "prompt", "reported"): 20,
+        ("llama3.2", "completion", "reported"): 5,
+        ("llama3.2", "cached", "reported"): 4,
+    }
+    assert values(metrics, d.COST) == {("llama3.2", "default", "local"): 0.00003}
+    assert values(metrics, d.TOOL_CALLS) == {("llama3.2",): 2}
+    assert values(metrics, d.LAST_SUCCESS) == {("default",): 1_700_000_000.5}
+
+
+def test_what_is_unknown_counts_as_nothing(metrics: Metrics) -> None:
+    nothing = {
+        field: None
+        for field in CALL.__struct_fields__
+        if field.endswith(("_s", "_tokens", "_bytes", "_nanousd")) or field in ("status", "upstream", "model")
+    }
+    take(metrics, outcome="interrupted", tokens_source="missing", cost_source="unknown", **nothing)
+
+    assert values(metrics, d.CALLS) == {("/v1/chat/completions", "none", "none", "interrupted", "none"): 1}
+    for family in (d.DURATION, d.FIRST_TOKEN, d.TOKENS, d.COST, d.UNPRICED, d.UNCOUNTED):
+        assert values(metrics, family) == {}
+
+
+def test_calls_without_price_and_calls_without_tokens(metrics: Metrics) -> None:
+    take(metrics, cost_nanousd=None, cost_source="unknown")
+    take(metrics, cost_nanousd=None, tokens_source="missing", prompt_tokens=None)
+    take(metrics, cost_nanousd=None, tokens_source="missing", status=500, outcome="upstream_error")
+    take(metrics, cost_nanousd=None, tokens_source="missing", dialect="other", route="/api/tags")
+
+    assert values(metrics, d.UNPRICED) == {("llama3.2",): 1}
+    assert values(metrics, d.UNCOUNTED) == {("llama3.2",): 1}
+
+
+def test_errors_by_type_begin_at_zero_and_stay_bounded(metrics: Metrics) -> None:
+    before = values(metrics, d.ERRORS)
+    for number in range(1000):
+        take(metrics, outcome="upstream_error", error_type=f"word-{number}")
+    take(metrics, outcome="upstream_error", error_type="rate_limit")
+
+    after = values(metrics, d.ERRORS)
+    assert set(before.values()) == {0}
+    assert len(after) <= len(before) + 65
+    assert sum(after.values()) == 1001
+
+
+def test_a_hundred_thousand_models_stay_capped(metrics: Metrics) -> None:
+    take(metrics)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+    for number in range(100_000):
+        take(metrics, model=f"model-{number}" + "x" * 200)
+
+    series = {
+        (sample.name.removesuffix("_bucket"), *sorted(sample.labels.items() - {("le", sample.labels.get("le"))}))
+        for metric in metrics.collect()
+        for sample in metric.samples
+        if "model" in sample.labels
+    }
+    grown_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    counted = values(metrics, d.CALLS)
+    assert len({labels[1] for labels in counted}) <= MODELS + 1
+    assert len(series) <= 3 * (SERIES + 40)  # a histogram's set has three names: buckets, count, sum
+    assert sum(counted.values()) == 100_001
+    assert values(metrics, d.OVERFLOW)[("models",)] == 100_001 - MODELS
+    assert grown_kib < 20 * 1024
+
+
+def test_names_that_were_rejected_take_no_place(metrics: Metrics) -> None:
+    for number in range(1000):
+        take(metrics, model=f"typo-{number}", outcome="rejected", status=404)
+    take(metrics, model="right")
+
+    assert {labels[1] for labels in values(metrics, d.CALLS)} == {"other", "right"}
+
+
+def test_metrics_and_ledger_agree(tmp_path: Path, ledger: Ledger) -> None:
+    relay = FakeRelay(tmp_path)
+    for number in range(60):
+        relay.start(f"call-{number}")
+        match number % 6:
+            case 0:
+                relay.finish(f"call-{number}", status=429, upstream_status=429, answer=b'{"error":"busy"}')
+            case 1:
+                relay.finish(f"call-{number}", ending="client_left", error_code="client_left", answer=b"")
+            case 2:
+                pass  # interrupted
+            case _:
+                relay.finish(f"call-{number}")
+    relay.die()
+    metrics = Metrics(["default"])
+    kit = Kit(tmp_path, ledger)
+    kit.pipeline._gatherer._sinks = kit.pipeline._sinks = (metrics,)
+
+    kit.run()
+
+    totals = ledger.totals()
+    by_outcome: Counter[str] = Counter()
+    for labels, count in values(metrics, d.CALLS).items():
+        by_outcome[labels[3]] += int(count)
+    tokens = values(metrics, d.TOKENS)
+    assert dict(by_outcome) == totals.outcomes
+    assert {
+        outcome: count for (outcome,), count in values(metrics, d.OUTCOMES_TOTAL).items() if count
+    } == totals.outcomes
+    assert sum(count for labels, count in tokens.items() if labels[1] == "prompt") == totals.prompt_tokens
+    assert sum(count for labels, count in tokens.items() if labels[1] == "completion") == totals.completion_tokens
+    assert round(sum(values(metrics, d.COST).values()) * 10**9) == totals.cost_nanousd > 0
