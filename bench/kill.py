@@ -16,23 +16,21 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import random
-import signal
 import sqlite3
-import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 import aiohttp
 
-from bench.processes import free_port, start, stop, title, tree, wait_port
+from bench.processes import wait_port
+from bench.product import Product
 
 TARGETS: Final = ("relay", "observer", "supervisor", "all")
 CALLS_A_SECOND: Final = 200
@@ -59,73 +57,6 @@ class Round:
     cut: int
     back_s: float
     troubles: list[str] = field(default_factory=list)
-
-
-class Product:
-    """A stand-in model and Sightglass before it, as separate processes."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.data = folder / "data"
-        self.model_port, self.port, self.console_port = free_port(), free_port(), free_port()
-        self._command = str(Path(sys.executable).with_name("sightglass"))
-        self._env = {name: value for name, value in os.environ.items() if not name.startswith("SIGHTGLASS_")}
-        self.model: subprocess.Popen[bytes] | None = None
-        self.supervisor: subprocess.Popen[bytes] | None = None
-
-    def start_model(self) -> None:
-        """The stand-in lives through all rounds."""
-        log = self.folder / "model.log"
-        argv = [self._command, "stand-in", "--port", str(self.model_port)]
-        self.model = start(argv, log=log, env=self._env, cwd=self.folder)
-        wait_port(self.model_port, self.model, log=log)
-
-    def serve(self) -> None:
-        """Start Sightglass; does not wait."""
-        argv = [self._command, "serve", "--upstream", f"http://127.0.0.1:{self.model_port}"]
-        argv += ["--port", str(self.port), "--console-port", str(self.console_port), "--data", str(self.data)]
-        self.supervisor = start(argv, log=self.folder / "sightglass.log", env=self._env, cwd=self.folder)
-
-    def pids(self, target: str) -> list[int]:
-        """Living processes of a kind, by title; orphans of an earlier supervisor among them."""
-        found = {}
-        for entry in Path("/proc").iterdir():
-            if entry.name.isdigit() and title(int(entry.name)).startswith("sightglass: "):
-                found[int(entry.name)] = title(int(entry.name))
-        ours = set(tree(os.getpid()))
-        mine = {pid: name for pid, name in found.items() if pid in ours or self._is_orphan(pid)}
-        return [pid for pid, name in mine.items() if target == "all" or name.startswith(f"sightglass: {target}")]
-
-    def _is_orphan(self, pid: int) -> bool:
-        """Whether a process has our data directory open though its parent is gone."""
-        with suppress(OSError):
-            return any(str(fd.readlink()).startswith(str(self.data)) for fd in Path(f"/proc/{pid}/fd").iterdir())
-        return False
-
-    def kill(self, target: str) -> list[int]:
-        """kill -9 all processes of a kind; a killed supervisor is started again at once."""
-        pids = self.pids(target)
-        for pid in pids:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        if target in ("supervisor", "all"):
-            if self.supervisor is not None:
-                self.supervisor.wait()
-            self.serve()
-        return pids
-
-    def stop(self) -> None:
-        """End everything."""
-        for process in (self.supervisor, self.model):
-            if process is not None:
-                stop(process, timeout_s=40.0)
-
-    def rows(self, after: float) -> list[dict[str, object]]:
-        """Rows of the ledger begun after a Unix time, read straight from its file."""
-        with closing(sqlite3.connect(f"file:{self.data}/ledger.sqlite3?mode=ro", uri=True)) as ledger:
-            ledger.row_factory = sqlite3.Row
-            query = "SELECT * FROM calls WHERE started_unix_ns >= ?"
-            return [dict(row) for row in ledger.execute(query, (int(after * 1e9),))]
 
 
 class Traffic:
@@ -177,10 +108,10 @@ async def play_round(product: Product, target: str, chance: random.Random) -> Ro
     begun = time.time()
     traffic = Traffic(product, chance)
     running = asyncio.create_task(traffic.run())  # noqa: TID251 - awaited below
-    await asyncio.sleep(0.3 + chance.random() * 0.7)
+    await asyncio.sleep(0.2 + chance.random() * 0.5)
     killed_at = time.monotonic()
     killed = product.kill(target)
-    await asyncio.sleep(1.5)
+    await asyncio.sleep(1.0)
     traffic.stop()
     await running
     after = [s.whole_at for s in traffic.seen.values() if s.whole_at is not None and s.sent_at > killed_at]

@@ -199,15 +199,19 @@ def listen(host: str, port: int, *, orphans: bool) -> socket.socket:
     Raises OSError: the port is taken, or the address is not ours.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    if not orphans and port:
-        with socket.socket(family, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((host, port))
     sock = socket.socket(family, socket.SOCK_STREAM)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    sock.bind((host, port))
-    sock.listen(4096)
+    try:
+        if not orphans and port:
+            with socket.socket(family, socket.SOCK_STREAM) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind((host, port))
+        sock.bind((host, port))
+        sock.listen(4096)
+    except OSError as error:
+        sock.close()
+        raise OSError(error.errno, f"{host} port {port}: {error.strerror}") from None
     sock.setblocking(False)
     return sock
 
@@ -260,7 +264,7 @@ def main() -> NoReturn:
     try:
         status = Supervisor(config, orders).run()
     except OSError as error:
-        sys.exit(f"sightglass: cannot listen: {error.strerror or error}; choose other ports, or stop what has them")
+        sys.exit(f"sightglass: cannot listen on {error.strerror}; choose another port, or stop what has it")
     os.close(lock)
     sys.exit(status)
 

@@ -1,0 +1,120 @@
+"""Sightglass and its stand-in model as real processes, to be killed, drained and asked. For scripts and tests."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Mapping
+from contextlib import closing, suppress
+from pathlib import Path
+
+from bench.processes import StartFailedError, free_port, last_lines, start, stop, title, tree, wait_port
+
+
+class Product:
+    """A stand-in model and Sightglass before it, as separate processes."""
+
+    def __init__(self, folder: Path, *, workers: int = 1, env: Mapping[str, str] | None = None) -> None:
+        """`env`: further variables of the proxy, such as SIGHTGLASS_DRAIN_S."""
+        self.folder = folder
+        self.workers = workers
+        self.data = folder / "data"
+        self.model_port, self.port, self.console_port = free_port(), free_port(), free_port()
+        self._command = str(Path(sys.executable).with_name("sightglass"))
+        self._env = {name: value for name, value in os.environ.items() if not name.startswith("SIGHTGLASS_")}
+        self._env |= env or {}
+        self.model: subprocess.Popen[bytes] | None = None
+        self.supervisor: subprocess.Popen[bytes] | None = None
+
+    def start_model(self) -> None:
+        """The stand-in lives through all rounds."""
+        log = self.folder / "model.log"
+        argv = [self._command, "stand-in", "--port", str(self.model_port)]
+        self.model = start(argv, log=log, env=self._env, cwd=self.folder)
+        wait_port(self.model_port, self.model, log=log)
+
+    def serve(self) -> None:
+        """Start Sightglass; does not wait."""
+        argv = [self._command, "serve", "--upstream", f"http://127.0.0.1:{self.model_port}"]
+        argv += ["--port", str(self.port), "--console-port", str(self.console_port), "--data", str(self.data)]
+        argv += ["--workers", str(self.workers)]
+        self.supervisor = start(argv, log=self.folder / "sightglass.log", env=self._env, cwd=self.folder)
+
+    def wait_serving(self, *, timeout_s: float = 20.0) -> None:
+        """Until relay and console answer; the supervisor's sockets take connections long before."""
+        deadline = time.monotonic() + timeout_s
+        for address in (f"{self.url}/-/health", f"{self.console_url}/health"):
+            while True:
+                with suppress(OSError), urllib.request.urlopen(address, timeout=5) as answer:
+                    if answer.status == 200:
+                        break
+                if time.monotonic() > deadline:
+                    raise StartFailedError(last_lines(self.folder / "sightglass.log"))
+                time.sleep(0.02)
+
+    @property
+    def url(self) -> str:
+        """Where clients go."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def console_url(self) -> str:
+        """Where /metrics and /health are."""
+        return f"http://127.0.0.1:{self.console_port}"
+
+    def pids(self, target: str) -> list[int]:
+        """Living processes of a kind, by title; orphans of an earlier supervisor among them."""
+        found = {}
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit() and title(int(entry.name)).startswith("sightglass: "):
+                found[int(entry.name)] = title(int(entry.name))
+        ours = set(tree(os.getpid()))
+        mine = {pid: name for pid, name in found.items() if pid in ours or self._is_orphan(pid)}
+        return [pid for pid, name in mine.items() if target == "all" or name.startswith(f"sightglass: {target}")]
+
+    def _is_orphan(self, pid: int) -> bool:
+        """Whether a process has our data directory open though its parent is gone."""
+        with suppress(OSError):
+            return any(str(fd.readlink()).startswith(str(self.data)) for fd in Path(f"/proc/{pid}/fd").iterdir())
+        return False
+
+    def kill(self, target: str) -> list[int]:
+        """kill -9 all processes of a kind; a killed supervisor is started again at once."""
+        pids = self.pids(target)
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        if target in ("supervisor", "all"):
+            if self.supervisor is not None:
+                self.supervisor.wait()
+            self.serve()
+        return pids
+
+    def stop(self) -> None:
+        """End everything."""
+        for process in (self.supervisor, self.model):
+            if process is not None:
+                stop(process, timeout_s=40.0)
+
+    def wait_rows(self, count: int, *, timeout_s: float = 10.0) -> list[dict[str, object]]:
+        """The ledger's rows once there are `count`; fewer when the time is up."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            rows: list[dict[str, object]] = []
+            with suppress(sqlite3.Error):
+                rows = self.rows()
+            if len(rows) >= count or time.monotonic() > deadline:
+                return rows
+            time.sleep(0.05)
+
+    def rows(self, after: float = 0.0) -> list[dict[str, object]]:
+        """Rows of the ledger begun after a Unix time, read straight from its file."""
+        with closing(sqlite3.connect(f"file:{self.data}/ledger.sqlite3?mode=ro", uri=True)) as ledger:
+            ledger.row_factory = sqlite3.Row
+            query = "SELECT * FROM calls WHERE started_unix_ns >= ?"
+            return [dict(row) for row in ledger.execute(query, (int(after * 1e9),))]

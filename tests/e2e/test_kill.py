@@ -1,0 +1,18 @@
+"""kill -9 of any process, or of all, at random moments under 200 calls a second: nothing a client has is lost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bench.kill import play
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+
+async def test_twenty_kills_lose_nothing(tmp_path: Path) -> None:
+    played = await play(20, seed=20261121, folder=tmp_path)
+
+    assert [(each.target, each.troubles) for each in played if each.troubles] == []
+    assert sum(each.whole for each in played) > 2000
