@@ -1,0 +1,75 @@
+"""What becomes of the others when one process dies."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+
+import aiohttp
+import pytest
+
+from bench.product import Product
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+
+
+async def ask(product: Product, *, pace: str = "token_s=0") -> bytes:
+    body = {"model": "chat", "stream": True, "messages": [{"role": "user", "content": "hello"}]}
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(f"{product.url}/v1/chat/completions", json=body, headers={"x-stand-in": pace}) as answer,
+    ):
+        return await answer.read()
+
+
+async def wait_gone(pids: list[int], *, timeout_s: float) -> None:
+    async with asyncio.timeout(timeout_s):
+        while any(os.path.exists(f"/proc/{pid}/stat") and not zombie(pid) for pid in pids):
+            await asyncio.sleep(0.02)
+
+
+def zombie(pid: int) -> bool:
+    with open(f"/proc/{pid}/stat") as stat:
+        return stat.read().rpartition(")")[2].split()[0] == "Z"
+
+
+async def test_connections_wait_while_a_dead_relay_is_restarted(product: Product) -> None:
+    os.kill(product.pids("relay")[0], signal.SIGKILL)
+
+    began = time.monotonic()
+    answers = await asyncio.gather(*(ask(product) for _ in range(20)))
+
+    assert all(answer.endswith(b"data: [DONE]\n\n") for answer in answers)
+    assert time.monotonic() - began < 2
+
+
+async def test_relays_serve_on_without_a_supervisor_and_leave_when_a_new_one_comes(product: Product) -> None:
+    assert product.supervisor is not None
+    orphans = product.pids("relay") + product.pids("observer")
+    product.supervisor.kill()
+    product.supervisor.wait()
+    alone = await ask(product)
+
+    running = asyncio.ensure_future(ask(product, pace="token_s=0.05"))
+    await asyncio.sleep(0.2)
+    product.serve()
+    await wait_gone(orphans, timeout_s=10)
+    across = await running
+    after = await ask(product)
+
+    assert all(answer.endswith(b"data: [DONE]\n\n") for answer in (alone, across, after))
+    rows = product.wait_rows(3)
+    assert [row["outcome"] for row in rows] == ["ok"] * 3
+    assert len(product.pids("supervisor")) == 1
+
+
+async def test_an_observer_that_dies_again_and_again_never_harms_calls(product: Product) -> None:
+    for _ in range(4):
+        for pid in product.pids("observer"):
+            os.kill(pid, signal.SIGKILL)
+        assert (await ask(product)).endswith(b"data: [DONE]\n\n")
+        await asyncio.sleep(0.3)
+
+    assert [row["outcome"] for row in product.wait_rows(4, timeout_s=15)] == ["ok"] * 4
