@@ -202,7 +202,7 @@ class Call:
         tail, most = self._answer_tail, self._settings.answer_bytes // 4
         tail.append(piece)
         self._tail_bytes += len(piece)
-        while self._tail_bytes - len(tail[0]) >= most:
+        while tail and self._tail_bytes - len(tail[0]) >= most:
             self._tail_bytes -= len(tail.popleft())
 
     def _kept_answer(self) -> bytes:

@@ -29,7 +29,7 @@ class Receiver(Protocol):
 class UpstreamConnection(asyncio.Protocol):
     """A connection, used by one call at a time."""
 
-    __slots__ = ("_drained", "_loop", "calls", "closed", "idle_since", "receiver", "transport")
+    __slots__ = ("_drained", "_loop", "closed", "idle_since", "receiver", "transport")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -38,7 +38,6 @@ class UpstreamConnection(asyncio.Protocol):
         self.receiver: Receiver | None = None
         self.closed = False
         self.idle_since = 0.0
-        self.calls = 0  # how many calls had it
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)  # uvloop's own is one in all but name

@@ -15,7 +15,7 @@ import time
 from collections.abc import Sequence
 from typing import Final, cast
 
-from aiohttp import web
+from aiohttp import HttpVersion10, HttpVersion11, web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_request import BaseRequest
 
@@ -26,7 +26,7 @@ from proxy.journal.counters import Counter, Counters
 from proxy.journal.writer import JournalWriter
 from proxy.relay import faults
 from proxy.relay.body import Body, TooLargeError, hold_body, read_body, ready_body
-from proxy.relay.call import Call
+from proxy.relay.call import Call, new_call_id
 from proxy.relay.connection import Pool, UpstreamConnection
 from proxy.relay.deadlines import Deadlines
 from proxy.relay.faults import Fault
@@ -47,6 +47,7 @@ OWN_PREFIX: Final = "/-/"
 _ONE_WRITE: Final = 64 * 1024
 # How often a stalled upload asks whether its client is still there.
 _LEFT_CHECK_S: Final = 0.5
+_VERSIONS: Final = (HttpVersion11, HttpVersion10)
 _INJECTABLE: Final = frozenset({"openai_chat", "openai_completions"})
 
 
@@ -93,6 +94,8 @@ class RelayHandler:
             fault = await self._serve(call, client, request)
         except asyncio.CancelledError:
             call.finish(faults.STOPPED if self.stopping else faults.CLIENT_LEFT)
+            if client.answered:
+                client.break_off()
             raise
         except Exception:
             log.exception("call_failed", extra={"call_id": call.notes.call_id})
@@ -116,18 +119,22 @@ class RelayHandler:
         self._introduce(call, client, head)
         content = request.content
         body = ready_body(content, call)
-        refusal = self._refusal(call, head, target)
+        refusal = self._refusal(call, head, request)
         dialect: routes.Dialect = "other"
         if call.notes.method == "POST" and not head.content_encoded:
             dialect = routes.match(target).dialect
         if body is not None and dialect != "other":
             _note_model(call, body)
         call.start()
+        if refusal is None and dialect != "other":
+            length = request.content_length if body is None else body.length
+            if (length or 0) > self._config.limits.body_bytes:
+                refusal = faults.TOO_LARGE
         if refusal is not None:
             client.persistent = False
             return refusal
         if body is None:
-            if head.expects_continue:
+            if head.expects_continue and not client.http_1_0:
                 client.send_interim(b"HTTP/1.1 100 Continue\r\n\r\n")
             if dialect != "other":
                 try:
@@ -179,7 +186,7 @@ class RelayHandler:
                 edit, asked_without = None, True
                 continue
             if fault is None:
-                if asked_without and call.notes.status != 400:
+                if asked_without and call.notes.status == 200:
                     lane.may_ask_usage = False
                     log.warning("usage_refused", extra={"upstream": lane.upstream.name})
                 if passage.reusable and sent:
@@ -223,7 +230,7 @@ class RelayHandler:
                 upload = spawn(self._upload(call, client, connection, passage, body, pieces), name="upload")
             fault = await passage.done
             return fault, upload is None or (upload.done() and not upload.cancelled() and upload.exception() is None)
-        except asyncio.CancelledError:
+        except BaseException:
             passage.abandon()
             raise
         finally:
@@ -253,7 +260,10 @@ class RelayHandler:
                     await self._send(client, connection, passage, framed)
             if chunked:
                 await self._send(client, connection, passage, b"0\r\n\r\n")
+        except ConnectionError:
+            return  # the client left: the call is being cancelled
         except (HttpProcessingError, web.RequestPayloadError) as error:
+            client.persistent = False
             passage.give_up(faults.BAD_REQUEST._replace(message=f"The body is malformed: {error}"))
             return
         call.sent_at = time.monotonic()
@@ -292,10 +302,16 @@ class RelayHandler:
         peer = client.peername
         notes.client = peer[0] if isinstance(peer, tuple) else None
 
-    def _refusal(self, call: Call, head: RequestHead, target: str) -> Fault | None:
+    def _refusal(self, call: Call, head: RequestHead, request: BaseRequest) -> Fault | None:
         """Why this request goes no further, if it does not."""
+        target = request.raw_path
         if self.draining:
             return faults.SHUTTING_DOWN
+        if request.version not in _VERSIONS:
+            return faults.BAD_REQUEST._replace(message="The request is neither HTTP/1.1 nor HTTP/1.0.")
+        if head.coding is not None and (head.coding != b"chunked" or request.version == HttpVersion10):
+            # Taken off here, as it is a hop's own, any further coding would be lost; in HTTP/1.0 there is none.
+            return faults.BAD_REQUEST._replace(message="Of transfer codings only HTTP/1.1's chunked is taken.")
         if head.upgrade or call.notes.method in ("CONNECT", "TRACE"):
             return faults.NOT_SUPPORTED
         if not target.startswith("/") or "#" in target:
@@ -308,7 +324,7 @@ class RelayHandler:
         """Keep the call, then tell the client: an error while that can be told, else a broken connection."""
         if client.answered:
             call.finish(fault)
-            client.persistent = False
+            client.break_off()
             return
         call.notes.status = fault.status
         call.finish(fault)
@@ -333,7 +349,10 @@ class RelayHandler:
             )
         else:
             close, head_only = not client.persistent, client.head_only
-            client.send(faults.error_answer(faults.NO_SUCH_PAGE, request_id="-", close=close, head_only=head_only))
+            request_id = new_call_id(time.time_ns())
+            client.send(
+                faults.error_answer(faults.NO_SUCH_PAGE, request_id=request_id, close=close, head_only=head_only)
+            )
         return KEEP if client.persistent else CLOSE
 
 

@@ -66,6 +66,7 @@ class RequestHead:
         "_length_at",
         "_lines",
         "_struck",
+        "coding",
         "content_encoded",
         "expects_continue",
         "host",
@@ -81,6 +82,7 @@ class RequestHead:
         self.host: bytes | None = None
         self.user_agent: bytes | None = None
         self.request_id: bytes | None = None
+        self.coding: bytes | None = None  # the transfer coding, lower case; several lines joined by commas
         self.content_encoded = self.expects_continue = self.upgrade = False
         lines: list[bytes] = []
         self._lines = lines
@@ -150,6 +152,9 @@ class RequestHead:
             self.expects_continue = value.strip().lower() == b"100-continue"
             return False
         elif special in HOP_BY_HOP:
+            if special == b"transfer-encoding":
+                coding = value.strip().lower()
+                self.coding = coding if self.coding is None else b"%b, %b" % (self.coding, coding)
             self.upgrade = self.upgrade or special == b"upgrade"
             return False
         if special in SECRET:
@@ -174,12 +179,20 @@ class AnswerHead:
         "chunked_in",
         "framing",
         "from_litellm",
+        "http_1_0_in",
         "length",
         "request_id",
     )
 
-    def __init__(self, status: int, reason: bytes, headers: RawHeaders, *, http_1_0: bool, no_body: bool) -> None:
-        """`no_body`: HEAD was asked; 204 and 304 have none either way."""
+    def __init__(
+        self, status: int, reason: bytes, headers: RawHeaders, *, http_1_0: bool, no_body: bool, http_1_0_in: bool
+    ) -> None:
+        """Raises ValueError on a head that could be read in two ways.
+
+        `http_1_0`, `http_1_0_in`: the client or the upstream speaks that. `no_body`: HEAD was asked; 204 and 304 have
+        none either way.
+        """
+        self.http_1_0_in = http_1_0_in
         self.length: int | None = None
         self.chunked_in = False
         self.request_id: bytes | None = None
@@ -206,6 +219,11 @@ class AnswerHead:
     def readable_events(self) -> bool:
         """Whether the body is an event stream that we can read as it passes."""
         return self._event_stream and not self._encoded
+
+    @property
+    def sealed_events(self) -> bool:
+        """Whether the body is an event stream that is compressed: nothing can be taken out of it."""
+        return self._event_stream and self._encoded
 
     @property
     def until_close(self) -> bool:
@@ -252,7 +270,10 @@ class AnswerHead:
         elif special == b"content-type":
             self._event_stream = value.lower().startswith(b"text/event-stream")
         elif special == b"transfer-encoding":
-            self.chunked_in = True  # llhttp takes no other coding as the last one
+            if self.chunked_in or self.http_1_0_in or value.strip().lower() != b"chunked":
+                # We asked for no other coding (TE), and llhttp would read such a body in its own way.
+                raise ValueError("a transfer coding that we did not ask for")
+            self.chunked_in = True
             self._framing_at = len(self._lines)
             self._lines.append(b"")  # its place, for ours
         elif special == b"x-request-id":

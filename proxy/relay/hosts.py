@@ -39,10 +39,10 @@ def _without_port(host: str) -> str | None:
     """The name or address of a Host field; None when it is neither name, address nor either with a port."""
     if host.startswith("["):
         name, bracket, port = host[1:].partition("]")
-        if not bracket or (port and not (port.startswith(":") and port[1:].isdigit())):
+        if not bracket or (port and not (port.startswith(":") and port[1:].isdecimal())):
             return None
         return name
     name, colon, port = host.partition(":")
-    if colon and not port.isdigit():
+    if colon and not port.isdecimal():
         return None
     return name.rstrip(".") if name else None

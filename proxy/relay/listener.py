@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import struct
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, cast
 
-from aiohttp import HttpVersion11, web
+from aiohttp import HttpVersion11, StreamReader, web
+from aiohttp.http import RawRequestMessage
 from aiohttp.web_protocol import RequestHandler
 from aiohttp.web_request import BaseRequest
 
@@ -25,6 +27,7 @@ from proxy.relay.passage import Passage
 # States of a Linux TCP connection (include/net/tcp_states.h).
 _TCP_CLOSE: Final = 7
 _TCP_CLOSE_WAIT: Final = 8
+_RESET: Final = struct.pack("ii", 1, 0)  # linger for 0 s
 
 Handler = Callable[[BaseRequest], Awaitable[web.StreamResponse]]
 
@@ -71,6 +74,8 @@ class ClientConnection(RequestHandler):
         self.head_only = request.method == "HEAD"
         self.http_1_0 = request.version < HttpVersion11
         self.persistent = request.keep_alive
+        if self._messages:
+            self._end_malformed(request.content)
 
     def send(self, data: bytes) -> None:
         """Write some of the answer; never blocks."""
@@ -87,6 +92,23 @@ class ClientConnection(RequestHandler):
         """Break the connection."""
         if self._socket is not None:
             self._socket.abort()
+
+    def break_off(self) -> None:
+        """Close behind what was sent of an answer, so that nobody can take it for the whole answer."""
+        self.persistent = False
+        sock = self._socket.get_extra_info("socket") if self._socket is not None else None
+        if self.http_1_0 and sock is not None:
+            # Its only sign of an end may be the closing itself: reset instead.
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+
+    @property
+    def waits_for_request(self) -> bool:
+        """Whether no call is under way or about to begin."""
+        return self._waiter is not None and not self._waiter.done()
+
+    def left_unseen(self) -> bool:
+        """Whether the client left while nothing is read from it: it had sent more than we may take in."""
+        return (self._reading_paused or self._buffer_paused) and self.has_left()
 
     def has_left(self) -> bool:
         """Whether the client closed, also while we do not read from it: asks the kernel for the connection's state."""
@@ -105,6 +127,17 @@ class ClientConnection(RequestHandler):
         self._counters[Counter.CLIENTS] -= 1
         self._socket = None
         super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._messages and self._current_request is not None:  # else `begin` looks
+            self._end_malformed(self._current_request.content)
+
+    def _end_malformed(self, body: StreamReader) -> None:
+        """End a body that turned out malformed: aiohttp's C parser tells the connection, but not who waits for it."""
+        malformed = not isinstance(self._messages[-1][0], RawRequestMessage)
+        if malformed and not body.is_eof() and body.exception() is None:
+            body.set_exception(web.RequestPayloadError("neither a chunk nor an end"))
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -151,5 +184,6 @@ class Listener(web.Server):
 
     def stop_idle(self) -> None:
         """Close connections without a call; the others close after theirs."""
-        for connection in self.connections:
-            connection.close()
+        for connection in cast(list[ClientConnection], self.connections):
+            if connection.waits_for_request:
+                connection.force_close()

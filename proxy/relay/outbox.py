@@ -41,6 +41,8 @@ class Outbox:
         self._scheduled = False
         frames, sends = self._frames, self._sends
         self._frames, self._sends = [], []
-        self._journal.append(frames)
-        for write, data in sends:
-            write(data)
+        try:
+            self._journal.append(frames)
+        finally:  # append() should never raise; if it does, calls go on and the loop's log says so
+            for write, data in sends:
+                write(data)

@@ -11,6 +11,7 @@ chunk needs no parser and passes with its own framing.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import re
 import time
 from typing import Final, Protocol
@@ -28,7 +29,15 @@ from proxy.wire.injection import UsageFilter, unasked_style
 
 # A chunk as every server of ours writes it: plain size, no extension.
 _CHUNK_SIZE: Final = re.compile(rb"([0-9a-fA-F]{1,7})\r\n")
+_CONTROL: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")  # llhttp lets these pass in a reason phrase
 _LAST_CHUNK: Final = b"0\r\n\r\n"
+_HTTP_1_1: Final = b"HTTP/1.1"
+_HTTP_1_0: Final = b"HTTP/1.0"
+_BEHIND_1XX: Final = b"HTTP/1.?"  # not noted for a second head; the first one was HTTP
+# Longest head of an answer, what comes before it (1xx) included. nginx takes 4-8 KiB, Envoy 60 KiB, Ollama sends 0.3.
+_HEAD_BYTES: Final = 64 * 1024
+# What servers answer to a request with a field that they do not know: 400, and 422 where pydantic reads it.
+_FIELD_REFUSED: Final = (400, 422)
 # An event stream with a Content-Length, from which we take something out, is held to its end if no longer than this.
 HELD_BYTES: Final = 1024 * 1024
 
@@ -47,6 +56,12 @@ class Client(Protocol):
 
     def send(self, data: bytes) -> None:
         """Write to the client's socket; never blocks."""
+
+    def left_unseen(self) -> bool:
+        """Whether the client left while nothing is read from it."""
+
+    def leave(self) -> None:
+        """Break the client's connection, as if it had been seen to leave."""
 
 
 class Passage:
@@ -71,6 +86,8 @@ class Passage:
         "_paused",
         "_reason",
         "_since",
+        "_start",
+        "_start_bytes",
         "_upstream",
         "answered",
         "done",
@@ -96,7 +113,7 @@ class Passage:
         self.answered = False  # a byte of an answer came: then the request is never sent again
         self.head_sent = False
         self.reusable = False  # the connection is at a clean end and may carry another call
-        self.stopped_asking = False  # the upstream answered 400 to a request that we had added to
+        self.stopped_asking = False  # what came is of no use to a client that did not ask for usage: ask without
         self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
         self._headers: list[tuple[bytes, bytes]] = []
         self._reason = b""
@@ -107,6 +124,8 @@ class Passage:
         self._injected = injected
         self._chunked_in = self._in_chunk = False
         self._interim = self._complete = self._paused = False
+        self._start = b""  # first bytes of the answer
+        self._start_bytes = 0  # read before the head was whole
         self._since = 0.0  # since when the upstream has been silent, if nothing was read after it
         connection.receiver = self
 
@@ -137,7 +156,9 @@ class Passage:
 
     def pause(self) -> None:
         """The client is slow: take no more from the upstream."""
-        if not self._paused and self._connection.transport is not None and not self._connection.closed:
+        if self._paused or self.done.done():
+            return  # at the end the connection goes back to the pool: paused, it would be deaf to the next call
+        if self._connection.transport is not None and not self._connection.closed:
             self._paused = True
             self._connection.transport.pause_reading()
 
@@ -154,6 +175,10 @@ class Passage:
         """One read from the upstream."""
         self._call.last_read_at = now = time.monotonic()
         self.answered = True
+        if self._head is None:
+            self._start_bytes += len(data)
+            if len(self._start) < len(_HTTP_1_1):
+                self._start += data[: len(_HTTP_1_1) - len(self._start)]
         if self._chunked_in and not self._in_chunk and self._pass_chunk(data, now):
             return
         try:
@@ -166,7 +191,10 @@ class Passage:
             if not self._complete:
                 self._fail(faults.MALFORMED, str(error.__context__ or error)[:200])
                 return
-            self.reusable = False  # bytes behind the end: the answer is whole, the connection is not to be trusted
+            self.reusable = False
+        if self._head is None and self._start_bytes > _HEAD_BYTES:
+            self._fail(faults.MALFORMED, "its head is too long")
+            return
         if self._chunked_in and not data.endswith(b"\r\n"):
             self._in_chunk = True  # perhaps inside a chunk's size: let the parser see the next read
         self._flush(now)
@@ -184,7 +212,10 @@ class Passage:
             self._fail(faults.CLOSED if error is None else faults.RESET, None)
 
     def look(self, now: float) -> None:
-        """Now and then: end when the upstream has been silent for too long."""
+        """Now and then: end when the client left unseen, or when the upstream has been silent for too long."""
+        if self._client.left_unseen():
+            self._client.leave()
+            return
         if self._paused or self.done.done():
             return
         last = self._call.last_read_at
@@ -195,6 +226,10 @@ class Passage:
 
     # -- what the parser tells -------------------------------------------------------------------------------
 
+    def on_message_begin(self) -> None:
+        if self._complete:
+            self.reusable = False  # bytes behind the end: the answer is whole, the connection is not to be trusted
+
     def on_status(self, reason: bytes) -> None:
         self._reason += reason
 
@@ -203,14 +238,24 @@ class Passage:
             self._headers.append((name, value))
 
     def on_headers_complete(self) -> None:
+        if self._complete:
+            return  # of bytes behind the end
         assert self._parser is not None
-        status = self._parser.get_status_code()
+        status, version = self._parser.get_status_code(), "1.1"
+        if self._start != _HTTP_1_1:  # llhttp takes RTSP, ICE and other versions, too
+            version = self._parser.get_http_version()
+            if self._start not in (_HTTP_1_0, _BEHIND_1XX) or version not in ("1.1", "1.0"):
+                raise ValueError("neither HTTP/1.1 nor HTTP/1.0")
         if 100 <= status < 200 and status != 101:
             self._interim = True
-        elif not 200 <= status <= 599:
+            return
+        if not 200 <= status <= 599:
             raise ValueError(f"status {status}")
-        elif not self._complete:
-            self._read_head(status)
+        if self._start_bytes > _HEAD_BYTES and sum(map(len, itertools.chain(*self._headers))) > _HEAD_BYTES:
+            raise ValueError("its head is too long")
+        if self._reason != b"OK" and _CONTROL.search(self._reason):
+            raise ValueError("control bytes in its first line")
+        self._read_head(status, http_1_0=version == "1.0")
 
     def on_body(self, body: bytes) -> None:
         if not self._complete:
@@ -225,6 +270,7 @@ class Passage:
     def on_message_complete(self) -> None:
         if self._interim:
             self._interim = False
+            self._start = _BEHIND_1XX
             self._headers.clear()
             self._reason = b""
         elif not self._complete:
@@ -297,17 +343,23 @@ class Passage:
         if self._client.writing_paused:
             self.pause()
 
-    def _read_head(self, status: int) -> None:
+    def _read_head(self, status: int, *, http_1_0: bool) -> None:
         """The upstream's head is whole: decide how the body passes."""
         call, client = self._call, self._client
         call.headers_at = call.last_read_at
         call.notes.upstream_status = status
-        if status == 400 and self._injected:
+        head = AnswerHead(
+            status,
+            self._reason,
+            self._headers,
+            http_1_0=client.http_1_0,
+            no_body=client.head_only,
+            http_1_0_in=http_1_0,
+        )
+        if self._injected and (status in _FIELD_REFUSED or head.sealed_events):
             self.stopped_asking = True
             return
-        head = self._head = AnswerHead(
-            status, self._reason, self._headers, http_1_0=client.http_1_0, no_body=client.head_only
-        )
+        self._head = head
         call.notes.status = status
         call.answer_head = head.kept()
         call.take_request_id(head.request_id)
@@ -342,6 +394,7 @@ class Passage:
 
     def _end(self, last: bytes) -> None:
         """The answer is whole: keep it, then let the client have its end."""
+        self.resume()
         self._close()
         self._connection.receiver = None
         if self.stopped_asking:
