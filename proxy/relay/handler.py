@@ -13,11 +13,10 @@ import logging
 import ssl
 import time
 from collections.abc import Sequence
-from typing import Final, cast
+from typing import Final
 
 from aiohttp import HttpVersion10, HttpVersion11, web
 from aiohttp.http_exceptions import HttpProcessingError
-from aiohttp.web_request import BaseRequest
 
 from proxy.core.config import Config
 from proxy.core.tasks import spawn
@@ -36,6 +35,7 @@ from proxy.relay.hosts import HostRule
 from proxy.relay.listener import CLOSE, KEEP, ClientConnection
 from proxy.relay.outbox import Outbox
 from proxy.relay.passage import Passage
+from proxy.relay.request import Request
 from proxy.relay.routing import Routing
 from proxy.wire import routes
 from proxy.wire.injection import Edit, plan_usage
@@ -76,19 +76,19 @@ class RelayHandler:
         self.draining = False  # new calls are refused
         self.stopping = False  # running calls are being cut off
 
-    async def __call__(self, request: BaseRequest) -> web.StreamResponse:
+    async def __call__(self, request: Request) -> web.StreamResponse:
         """Handle one request; the answer is written by the time this returns."""
-        client = cast(ClientConnection, request.protocol)
+        client = request.protocol
         client.begin(request)
-        if request.raw_path.startswith(OWN_PREFIX):
-            return self._answer_own(request.raw_path, client)
+        if request.target.startswith(OWN_PREFIX):
+            return self._answer_own(request.target, client)
         call = Call(
             self._journal,
             self._outbox,
             self._config.journal,
             worker=self._worker,
             method=request.method,
-            target=request.raw_path,
+            target=request.target,
         )
         try:
             fault = await self._serve(call, client, request)
@@ -112,9 +112,9 @@ class RelayHandler:
 
     # -- the story ------------------------------------------------------------------------------------------------
 
-    async def _serve(self, call: Call, client: ClientConnection, request: BaseRequest) -> Fault | None:
+    async def _serve(self, call: Call, client: ClientConnection, request: Request) -> Fault | None:
         """Everything between acceptance and end. None: an answer was passed on whole."""
-        target = request.raw_path
+        target = request.target
         head = RequestHead(request.raw_headers)
         self._introduce(call, client, head)
         content = request.content
@@ -127,7 +127,7 @@ class RelayHandler:
             _note_model(call, body)
         call.start()
         if refusal is None and dialect != "other":
-            length = request.content_length if body is None else body.length
+            length = head.length if body is None else body.length
             if (length or 0) > self._config.limits.body_bytes:
                 refusal = faults.TOO_LARGE
         if refusal is not None:
@@ -147,7 +147,7 @@ class RelayHandler:
                     return faults.BAD_REQUEST._replace(message=f"The body is malformed: {error}")
                 _note_model(call, body)
             else:
-                body = Body([], content=content, length=request.content_length)
+                body = Body([], content=content, length=head.length)
         notes = call.notes
         upstream = self._routing.upstream_for(notes.model)
         notes.upstream, notes.upstream_kind = upstream.name, upstream.kind
@@ -302,9 +302,9 @@ class RelayHandler:
         peer = client.peername
         notes.client = peer[0] if isinstance(peer, tuple) else None
 
-    def _refusal(self, call: Call, head: RequestHead, request: BaseRequest) -> Fault | None:
+    def _refusal(self, call: Call, head: RequestHead, request: Request) -> Fault | None:
         """Why this request goes no further, if it does not."""
-        target = request.raw_path
+        target = request.target
         if self.draining:
             return faults.SHUTTING_DOWN
         if request.version not in _VERSIONS:
@@ -376,7 +376,7 @@ class Lane:
         if length is None:
             framing = b"Transfer-Encoding: chunked\r\n"
         else:
-            framing = b"Content-Length: %d\r\n" % length if length or head.has_length else b""
+            framing = b"Content-Length: %d\r\n" % length if length or head.length is not None else b""
         return head.to_upstream(
             call.notes.method.encode("ascii"),
             call.notes.target.encode("latin-1"),

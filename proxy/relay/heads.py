@@ -70,6 +70,7 @@ class RequestHead:
         "content_encoded",
         "expects_continue",
         "host",
+        "length",
         "request_id",
         "upgrade",
         "user_agent",
@@ -82,6 +83,7 @@ class RequestHead:
         self.host: bytes | None = None
         self.user_agent: bytes | None = None
         self.request_id: bytes | None = None
+        self.length: int | None = None
         self.coding: bytes | None = None  # the transfer coding, lower case; several lines joined by commas
         self.content_encoded = self.expects_continue = self.upgrade = False
         lines: list[bytes] = []
@@ -99,11 +101,6 @@ class RequestHead:
                         return
                 continue
             lines.append(b"%b: %b\r\n" % (name, value))
-
-    @property
-    def has_length(self) -> bool:
-        """Whether the client sent a Content-Length."""
-        return self._length_at >= 0
 
     def kept(self) -> bytes:
         """The lines for the journal, secrets struck out."""
@@ -138,6 +135,7 @@ class RequestHead:
             if self._length_at >= 0:
                 return False
             self._length_at = at
+            self.length = int(value)  # the parser took it for a number
         elif special == b"host":
             if self._host_at >= 0:
                 return False

@@ -23,13 +23,14 @@ from proxy.journal.counters import Counter, Counters
 from proxy.relay import faults
 from proxy.relay.call import new_call_id
 from proxy.relay.passage import Passage
+from proxy.relay.request import Request
 
 # States of a Linux TCP connection (include/net/tcp_states.h).
 _TCP_CLOSE: Final = 7
 _TCP_CLOSE_WAIT: Final = 8
 _RESET: Final = struct.pack("ii", 1, 0)  # linger for 0 s
 
-Handler = Callable[[BaseRequest], Awaitable[web.StreamResponse]]
+Handler = Callable[[Request], Awaitable[web.StreamResponse]]
 
 
 class Passed(web.StreamResponse):
@@ -68,7 +69,7 @@ class ClientConnection(RequestHandler):
         self.answered = self.head_only = self.http_1_0 = False
         self.persistent = True
 
-    def begin(self, request: BaseRequest) -> None:
+    def begin(self, request: Request) -> None:
         """A new call."""
         self.answered = False  # some of an answer was written
         self.head_only = request.method == "HEAD"
@@ -80,7 +81,9 @@ class ClientConnection(RequestHandler):
     def send(self, data: bytes) -> None:
         """Write some of the answer; never blocks."""
         self.answered = True
-        self.send_interim(data)
+        transport = self._socket
+        if data and transport is not None and not transport.is_closing():
+            transport.write(data)
 
     def send_interim(self, data: bytes) -> None:
         """Write what is no answer yet."""
@@ -133,6 +136,11 @@ class ClientConnection(RequestHandler):
         if self._messages and self._current_request is not None:  # else `begin` looks
             self._end_malformed(self._current_request.content)
 
+    def resume_reading(self, resume_parser: bool = True) -> None:
+        """aiohttp asks for this with every piece it reads of a body; only what was paused need be resumed."""
+        if self._reading_paused:
+            super().resume_reading(resume_parser)
+
     def _end_malformed(self, body: StreamReader) -> None:
         """End a body that turned out malformed: aiohttp's C parser tells the connection, but not who waits for it."""
         malformed = not isinstance(self._messages[-1][0], RawRequestMessage)
@@ -168,7 +176,8 @@ class Listener(web.Server):
     """Makes a ClientConnection of each accepted socket."""
 
     def __init__(self, handler: Handler, *, limits: Limits, counters: Counters) -> None:
-        super().__init__(handler, handler_cancellation=True)
+        # Request has what aiohttp touches of one, see there; the types know only aiohttp's own.
+        super().__init__(cast(Any, handler), request_factory=cast(Any, Request), handler_cancellation=True)
         self._counters = counters
         self._options: dict[str, Any] = {
             "access_log": None,

@@ -1,0 +1,49 @@
+"""A client's request as aiohttp's parser gives it, without what a web application would want of it.
+
+aiohttp asks its `request_factory` for this; BaseRequest would look up, copy and make ready much that a call here never
+needs. What aiohttp itself touches of a request are the three names at the end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from aiohttp import HttpVersion, StreamReader, web
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.http_parser import RawRequestMessage
+
+if TYPE_CHECKING:
+    from proxy.relay.listener import ClientConnection
+
+
+class Request:
+    """One request: its head as it came, its body to be read."""
+
+    __slots__ = ("_task", "content", "keep_alive", "message", "method", "protocol", "raw_headers", "target", "version")
+
+    def __init__(
+        self,
+        message: RawRequestMessage,
+        payload: StreamReader,
+        protocol: ClientConnection,
+        _writer: AbstractStreamWriter,
+        task: asyncio.Task[None],
+    ) -> None:
+        self.message = message
+        self.content = payload
+        self.protocol = protocol
+        self.method: str = message.method
+        self.target: str = message.path  # raw; foreign bytes as surrogates
+        self.version: HttpVersion = message.version
+        self.raw_headers = message.raw_headers
+        self.keep_alive = not message.should_close
+        self._task = task
+
+    def _finish(self) -> None:
+        """aiohttp: the handler is done."""
+
+    def _cancel(self, error: BaseException) -> None:
+        """aiohttp: the client left; whoever reads the body must learn it."""
+        if not self.content.is_eof():
+            self.content.set_exception(web.RequestPayloadError(f"the client left: {error}"))
