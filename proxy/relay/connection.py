@@ -96,6 +96,7 @@ class Pool:
         self._loop = loop
         self._idle: deque[UpstreamConnection] = deque()  # longest idle first
         self._idle_s = upstream.idle_s()
+        self._near = upstream.host in ("127.0.0.1", "::1", "localhost")
         self._ssl = ssl.create_default_context() if upstream.scheme == "https" else None
         self._sweep: asyncio.TimerHandle | None = None
 
@@ -119,10 +120,10 @@ class Pool:
                 ssl=self._ssl,
                 server_hostname=upstream.host if self._ssl else None,
             )
-        sock = transport.get_extra_info("socket")
-        if sock is not None:
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        if not self._near:  # a model loads for minutes; boxes on the way forget silent connections
+            sock = transport.get_extra_info("socket")
+            if sock is not None:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         return connection
 
     def give_back(self, connection: UpstreamConnection) -> None:

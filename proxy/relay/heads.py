@@ -153,7 +153,8 @@ class RequestHead:
             if special == b"transfer-encoding":
                 coding = value.strip().lower()
                 self.coding = coding if self.coding is None else b"%b, %b" % (self.coding, coding)
-            self.upgrade = self.upgrade or special == b"upgrade"
+            # h2c may be ignored (RFC 9110 section 7.8), and Java's client offers it with every call.
+            self.upgrade = self.upgrade or (special == b"upgrade" and value.strip().lower() != b"h2c")
             return False
         if special in SECRET:
             self._struck.append((at, b"%b: %b\r\n" % (name, STRUCK)))

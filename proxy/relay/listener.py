@@ -186,6 +186,7 @@ class Listener(web.Server):
             "max_line_size": limits.head_bytes,
             "max_field_size": limits.head_bytes,
             "lingering_time": 2.0,
+            "tcp_keepalive": False,  # the kernel's two hours help nobody; idle_s and the calls' own limits do
         }
 
     def __call__(self) -> ClientConnection:
