@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.programs import require_program
+
 from .conftest import MakeRelay
 from .peer import ask, chat, connected
 from .rig import upstream
@@ -22,10 +24,8 @@ def certificate(tmp_path: Path) -> Path:
     made = f"{path}.crt"
     command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost"
     command += " -addext subjectAltName=DNS:localhost -keyout"
-    try:
-        subprocess.run([*command.split(), str(path), "-out", made], check=True, capture_output=True)
-    except FileNotFoundError:
-        pytest.skip("no openssl to make a certificate with")
+    require_program("openssl")
+    subprocess.run([*command.split(), str(path), "-out", made], check=True, capture_output=True)
     path.write_bytes(path.read_bytes() + Path(made).read_bytes())
     return path
 
