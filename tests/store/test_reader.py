@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from proxy.core.errors import LedgerDamaged, LedgerMissing, LedgerWrongVersion
+from proxy.core.errors import LedgerDamaged, LedgerMissing, LedgerUnavailable, LedgerWrongVersion
 from proxy.store import Batch, open_ledger, open_reader
 
 
