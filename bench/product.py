@@ -19,8 +19,10 @@ from bench.processes import StartFailedError, free_port, last_lines, start, stop
 class Product:
     """A stand-in model and Sightglass before it, as separate processes."""
 
-    def __init__(self, folder: Path, *, workers: int = 1, env: Mapping[str, str] | None = None) -> None:
-        """`env`: further variables of the proxy, such as SIGHTGLASS_DRAIN_S."""
+    def __init__(
+        self, folder: Path, *, workers: int = 1, env: Mapping[str, str] | None = None, upstream: str | None = None
+    ) -> None:
+        """`env`: further variables of the proxy, such as SIGHTGLASS_DRAIN_S. `upstream`: instead of the stand-in."""
         self.folder = folder
         self.workers = workers
         self.data = folder / "data"
@@ -28,6 +30,7 @@ class Product:
         self._command = str(Path(sys.executable).with_name("sightglass"))
         self._env = {name: value for name, value in os.environ.items() if not name.startswith("SIGHTGLASS_")}
         self._env |= env or {}
+        self.upstream = upstream or f"http://127.0.0.1:{self.model_port}"
         self.model: subprocess.Popen[bytes] | None = None
         self.supervisor: subprocess.Popen[bytes] | None = None
 
@@ -40,7 +43,7 @@ class Product:
 
     def serve(self) -> None:
         """Start Sightglass; does not wait."""
-        argv = [self._command, "serve", "--upstream", f"http://127.0.0.1:{self.model_port}"]
+        argv = [self._command, "serve", "--upstream", self.upstream]
         argv += ["--port", str(self.port), "--console-port", str(self.console_port), "--data", str(self.data)]
         argv += ["--workers", str(self.workers)]
         self.supervisor = start(argv, log=self.folder / "sightglass.log", env=self._env, cwd=self.folder)

@@ -26,11 +26,11 @@ from proxy.observe.guards import FAIL_VARIABLE, Guards
 from proxy.observe.metrics import Metrics
 from proxy.observe.observing import Observing
 from proxy.observe.scrape import Scrape
-from proxy.observe.upstream_probe import Probe
+from proxy.observe.upstreams.watcher import Watcher
 from proxy.orphans import watch_parent
 from proxy.processes import ChildArguments, child_arguments, read_settings, tell_ready
 
-_PROBE_S: Final = 0.5  # prices want to know what the upstream is; a mute one is not waited for
+_LOOK_S: Final = 0.5  # prices want to know what the upstream is, calls which model; a mute one is not waited for
 _CONSOLE_S: Final = 1.0  # for pages under way when we leave
 
 
@@ -42,8 +42,8 @@ async def serve(arguments: ChildArguments, config: Config, upstreams: tuple[Reso
         loop.add_signal_handler(name, leave.set)
     watch_parent(loop, arguments.life_fd, Path(config.data), leave.set)
 
-    probe = Probe(upstreams, every_s=config.observer.probe_s)
-    probing = spawn(probe.run(), name="probe")
+    watcher = Watcher(upstreams, every_s=config.observer.probe_s, models_s=config.observer.models_s)
+    watching = spawn(watcher.run(), name="watcher")
     metrics, call_log = Metrics(upstream.name for upstream in upstreams), CallLog(config.log)
     guards = Guards(os.environ.get(FAIL_VARIABLE, ""))
 
@@ -51,20 +51,20 @@ async def serve(arguments: ChildArguments, config: Config, upstreams: tuple[Reso
         for upstream, started_unix_ns in last_success.items():
             metrics.succeeded(upstream, started_unix_ns / 1e9)
 
-    observing = Observing(config, (metrics, call_log), guards, probe.kind, opened=opened)
-    Scrape(metrics, observing, probe, call_log, Path(config.data))
-    health = Health(config, upstreams, observing, probe, metrics.last_success)
+    observing = Observing(config, (metrics, call_log), guards, watcher.kind, watcher=watcher, opened=opened)
+    Scrape(metrics, observing, watcher, call_log, Path(config.data))
+    health = Health(config, upstreams, observing, watcher, metrics.last_success)
     console = Console(config, health, Exposition(metrics))
     runner = web.AppRunner(console.app(), access_log=None, shutdown_timeout=_CONSOLE_S)
     await runner.setup()
     await web.SockSite(runner, socket.socket(fileno=arguments.socket_fd)).start()
     tell_ready(arguments.ready_fd)
-    await probe.looked(patience_s=_PROBE_S)
+    await watcher.looked(patience_s=_LOOK_S)
     observing.start()
     gc.freeze()
 
     await leave.wait()
-    probing.cancel()
+    watching.cancel()
     observing.stop()
     await asyncio.to_thread(observing.wait)
     await runner.cleanup()

@@ -12,6 +12,7 @@ from pathlib import Path
 from proxy.observe import definitions as d
 from proxy.observe.families import Family
 from proxy.observe.metrics import MODELS, SERIES
+from proxy.observe.tool_names import TOOLS
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "metrics.md"
@@ -34,6 +35,7 @@ begin at 0 with each start of the observer, as Prometheus expects of a counter.
 | --- | --- |
 | `route` | path templates such as `/v1/chat/completions`; `other` for paths that are not known |
 | `model` | as the client wrote it; `none` when the request names none; `other` beyond the caps |
+| `tool` | names that requests offer; `none` for a result whose call was not seen; `other` beyond the cap |
 | `upstream` | names of the settings; `none` when the call went to none |
 | `outcome` | {", ".join(f"`{word}`" for (word,) in d.OUTCOMES_TOTAL.known)}: see [calls](calls.md) |
 | `status_class` | {", ".join(f"`{word}`" for word in d.STATUS_CLASSES)}; `none` when the client left before an answer |
@@ -42,7 +44,8 @@ begin at 0 with each start of the observer, as Prometheus expects of a counter.
 
 Clients choose model names, so they are capped: the first {MODELS} names have a label of their own, and all families
 with `model` have {SERIES:,} label sets together. What is beyond becomes `other` and is counted in
-`sightglass_label_overflow_total`. A name that an upstream rejected and that never worked takes no place.
+`sightglass_label_overflow_total`. A name that an upstream rejected and that never worked takes no place. Of tools the
+first {TOOLS} names have one; a name that only a model made up takes none.
 """
 
 HEADINGS = {

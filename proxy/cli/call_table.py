@@ -13,6 +13,7 @@ UNKNOWN: Final = "-"
 _GAP: Final = "  "
 _NARROWEST: Final = 8  # columns that give way keep so much
 _MARKED: Final = frozenset({"counted", "estimated"})
+_COST_MARKS: Final = {"at_least": ">", "estimated": "~"}
 
 
 class Column(NamedTuple):
@@ -36,7 +37,7 @@ class CallTable:
 
     def lines(self, records: Iterable[CallRecord]) -> Iterator[str]:
         """A line a record; before the first of all, the titles."""
-        rows = [[_printable(column.text(record)) for column in self._columns] for record in records]
+        rows = [[printable(column.text(record)) for column in self._columns] for record in records]
         for row in rows:
             self._widths = [max(width, len(text)) for width, text in zip(self._widths, row, strict=True)]
         widths = self._fitted()
@@ -76,7 +77,7 @@ def _columns(timezone: tzinfo | None) -> list[Column]:
         Column("MODEL", lambda call: call.model or UNKNOWN, gives_way=True),
         Column("IN", lambda call: _tokens(call.prompt_tokens, call), right=True),
         Column("OUT", lambda call: _tokens(call.completion_tokens, call), right=True),
-        Column("COST", lambda call: _money(call.cost_nanousd), right=True),
+        Column("COST", _cost, right=True),
         Column("FIRST", lambda call: _seconds(call.first_token_s), right=True),
         Column("TOOK", lambda call: _seconds(call.duration_s), right=True),
         Column("CLIENT", lambda call: call.client or UNKNOWN, gives_way=True),
@@ -96,6 +97,10 @@ def _tokens(count: int | None, call: CallRecord) -> str:
     return f"~{count}" if call.tokens_source in _MARKED else str(count)
 
 
+def _cost(call: CallRecord) -> str:
+    return f"{_COST_MARKS.get(call.cost_source, '')}{_money(call.cost_nanousd)}"
+
+
 def _money(nanousd: int | None) -> str:
     if nanousd is None:
         return UNKNOWN
@@ -113,7 +118,7 @@ def _or_dash(value: int | None) -> str:
     return UNKNOWN if value is None else str(value)
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Names come from clients: nothing that moves a terminal's cursor."""
     return text if text.isprintable() else "".join(sign if sign.isprintable() else "\N{MIDDLE DOT}" for sign in text)
 

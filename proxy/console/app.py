@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from importlib.resources import files
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import orjson
 from aiohttp import web
@@ -18,11 +18,13 @@ from proxy.core.call import CallRecord
 from proxy.core.call_json import call_json
 from proxy.core.config import Config
 from proxy.core.errors import LedgerError
+from proxy.core.event import Event, event_json
 from proxy.relay.hosts import HostRule
 from proxy.store import LedgerReader, open_reader
 
 LAST_SHOWN: Final = 20
 LAST_MOST: Final = 1000
+MODELS_SHOWN: Final = 50
 
 SECURITY: Final = {
     "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
@@ -32,6 +34,7 @@ SECURITY: Final = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
+T = TypeVar("T")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -59,6 +62,7 @@ class Console:
                 web.get("/health", self.health),
                 web.get("/ready", self.ready),
                 web.get("/api/calls", self.calls),
+                web.get("/api/events", self.events),
             ]
         )
         return app
@@ -70,7 +74,8 @@ class Console:
             calls: list[CallRecord] | None = await self._last_calls(LAST_SHOWN)
         except LedgerError:
             calls = None
-        text = render(self._config, report, calls, asked_as=request.host)
+        models = self._health.models(most=MODELS_SHOWN)
+        text = render(self._config, report, calls, asked_as=request.host, models=models)
         return web.Response(text=text, content_type="text/html", charset="utf-8")
 
     async def style(self, _request: web.Request) -> web.Response:
@@ -89,14 +94,11 @@ class Console:
 
     async def calls(self, request: web.Request) -> web.Response:
         """The last calls, oldest first, as `sightglass calls --json` prints them, in a list."""
-        last = request.query.get("last", str(LAST_SHOWN))
-        if not (last.isascii() and last.isdigit() and len(last) <= 6):
-            return _json({"error": "last: expected a number, as in /api/calls?last=20"}, status=400)
-        try:
-            calls = await self._last_calls(min(int(last), LAST_MOST))
-        except LedgerError as error:
-            return _json({"error": str(error)}, status=503)
-        return _json([call_json(call) for call in calls])
+        return await self._listed(request, self._last_calls, call_json)
+
+    async def events(self, request: web.Request) -> web.Response:
+        """The last events, oldest first, as `sightglass events --json` prints them, in a list."""
+        return await self._listed(request, self._last_events, event_json)
 
     async def close(self) -> None:
         """Let go of the ledger."""
@@ -105,17 +107,35 @@ class Console:
                 self._reader.close()
                 self._reader = None
 
+    async def _listed(
+        self, request: web.Request, read: Callable[[int], Awaitable[list[T]]], as_json: Callable[[T], dict[str, Any]]
+    ) -> web.Response:
+        last = request.query.get("last", str(LAST_SHOWN))
+        if not (last.isascii() and last.isdigit() and len(last) <= 6):
+            return _json({"error": f"last: expected a number, as in {request.path}?last=20"}, status=400)
+        try:
+            found = await read(min(int(last), LAST_MOST))
+        except LedgerError as error:
+            return _json({"error": str(error)}, status=503)
+        return _json([as_json(each) for each in found])
+
     async def _last_calls(self, count: int) -> list[CallRecord]:
         async with self._reading:
-            return await asyncio.to_thread(self._read_calls, count)
+            return await asyncio.to_thread(
+                lambda: [stored.record for stored in self._current_reader().last_calls(count)]
+            )
 
-    def _read_calls(self, count: int) -> list[CallRecord]:
+    async def _last_events(self, count: int) -> list[Event]:
+        async with self._reading:
+            return await asyncio.to_thread(lambda: self._current_reader().events(last=count))
+
+    def _current_reader(self) -> LedgerReader:
         if self._reader is not None and not self._reader.is_current():
             self._reader.close()
             self._reader = None
         if self._reader is None:
             self._reader = open_reader(self._data)
-        return [stored.record for stored in self._reader.last_calls(count)]
+        return self._reader
 
     @web.middleware
     async def _own_hosts_only(self, request: web.Request, handler: Handler) -> web.StreamResponse:

@@ -25,7 +25,8 @@ from proxy.journal.counters import Counter
 from proxy.journal.segments import journal_directory
 from proxy.observe.observing import Observing
 from proxy.observe.relays import Counts, Relay, counts_of, lag_bytes, living, relays_of, total
-from proxy.observe.upstream_probe import Probe
+from proxy.observe.upstreams.figures import NONE_SEEN, ModelRow, model_counts, model_rows
+from proxy.observe.upstreams.watcher import Watcher
 
 Status = Literal["ok", "degraded", "failing"]
 LATE_S: Final = 30.0  # a lag beyond this is told; a commit takes 10 ms, a locked ledger comes back within seconds
@@ -48,13 +49,13 @@ class Health:
         config: Config,
         upstreams: Sequence[ResolvedUpstream],
         observing: Observing,
-        probe: Probe,
+        watcher: Watcher,
         last_success: Callable[[], Mapping[str, float]],
     ) -> None:
         """last_success: gives upstream -> Unix time of its last good call."""
         self._config = config
         self._upstreams = tuple(upstreams)
-        self._observing, self._probe = observing, probe
+        self._observing, self._watcher = observing, watcher
         self._last_success = last_success
         self._journal = journal_directory(Path(config.data))
         self._began = time.monotonic()
@@ -86,6 +87,10 @@ class Health:
             "versions": versions(),
             "up_s": round(time.monotonic() - self._began, 1),
         }
+
+    def models(self, *, most: int) -> list[ModelRow]:
+        """The upstreams' models, loaded ones first."""
+        return model_rows(self._watcher.models(), most=most)
 
     def waiting_for(self) -> list[str]:
         """What /ready waits for; empty = ready. Only our own parts: an upstream that is down is not our absence."""
@@ -154,7 +159,8 @@ class Health:
         }
 
     def _upstream_parts(self) -> Iterator[dict[str, Any]]:
-        seen, successes = self._probe.seen(), self._last_success()
+        seen, successes = self._watcher.seen(), self._last_success()
+        models, not_ready = self._watcher.models(), self._watcher.not_ready()
         for upstream in self._upstreams:
             found = seen.get(upstream.name)
             yield {
@@ -166,6 +172,8 @@ class Health:
                 "error": found.error if found else None,
                 "looked_at": _at(found.at_unix_s) if found else None,
                 "last_success_at": _at(successes.get(upstream.name)),
+                "not_ready": not_ready.get(upstream.name),
+                "models": model_counts(models.get(upstream.name, NONE_SEEN)),
                 "stand_in": upstream.stand_in,
             }
 
@@ -203,6 +211,13 @@ class Health:
         for upstream in down:
             text = f"The upstream {upstream['name']} at {upstream['url']} does not answer: {upstream['error']}."
             yield Problem("failing" if len(down) == len(parts["upstreams"]) else "degraded", "upstreams", text)
+        for upstream in parts["upstreams"]:
+            if upstream["up"] and upstream["not_ready"]:
+                text = f"The upstream {upstream['name']} answers, but {upstream['not_ready']}."
+                yield Problem("degraded", "upstreams", text)
+            if upstream["up"] and upstream["models"]["error"]:
+                text = f"The models of the upstream {upstream['name']} are not known: {upstream['models']['error']}."
+                yield Problem("degraded", "upstreams", text)
         if parts["prices"]["error"]:
             yield Problem("degraded", "prices", f"The price file cannot be read: {parts['prices']['error']}.")
 

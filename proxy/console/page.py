@@ -8,10 +8,12 @@ from html import escape
 from typing import Any, Final
 
 from proxy import __version__
+from proxy.console.models_table import models_section
 from proxy.core.call import CallRecord
 from proxy.core.config import Config
 from proxy.core.money import to_usd
 from proxy.core.outcomes import FAULTS
+from proxy.observe.upstreams.figures import ModelRow
 
 REFRESH_S: Final = 5
 STAND_IN_MODEL: Final = "chat"
@@ -20,7 +22,14 @@ _VERDICTS: Final = {"ok": "All is well", "degraded": "Calls pass, but something 
 _KINDS: Final = {"ollama": "Ollama", "litellm": "LiteLLM", "openai": "an OpenAI-style server"}
 
 
-def render(config: Config, report: Mapping[str, Any], calls: Sequence[CallRecord] | None, *, asked_as: str) -> str:
+def render(
+    config: Config,
+    report: Mapping[str, Any],
+    calls: Sequence[CallRecord] | None,
+    *,
+    asked_as: str,
+    models: Sequence[ModelRow] = (),
+) -> str:
     """The whole page. calls: oldest first; None = the ledger cannot be read. asked_as: Host of the request."""
     base = client_address(config, asked_as)
     return f"""<!doctype html>
@@ -57,10 +66,11 @@ def render(config: Config, report: Mapping[str, Any], calls: Sequence[CallRecord
 <h2>Last calls</h2>
 {_calls(calls)}
 </section>
-</main>
+{models_section(report, models)}</main>
 <footer>
 <p>Sightglass {escape(__version__)} · <a href="/metrics">metrics</a> · <a href="/health">health</a> ·
-<a href="/ready">ready</a> · <a href="/api/calls">calls as JSON</a> · renewed every {REFRESH_S} seconds</p>
+<a href="/ready">ready</a> · <a href="/api/calls">calls</a> and
+<a href="/api/events">events</a> as JSON · renewed every {REFRESH_S} seconds</p>
 </footer>
 </body>
 </html>
@@ -167,7 +177,7 @@ def _row(call: CallRecord) -> str:
     numbers = (
         _tokens(call.prompt_tokens, call),
         _tokens(call.completion_tokens, call),
-        _money(call.cost_nanousd),
+        _cost(call),
         _seconds(call.first_token_s),
         _seconds(call.duration_s),
     )
@@ -195,6 +205,11 @@ def _tokens(count: int | None, call: CallRecord) -> str:
     if count is None:
         return "–"
     return f"~{count:,}" if call.tokens_source in ("counted", "estimated") else f"{count:,}"
+
+
+def _cost(call: CallRecord) -> str:
+    mark = {"at_least": "≥", "estimated": "~"}.get(call.cost_source, "")
+    return f"{mark}{_money(call.cost_nanousd)}"
 
 
 def _money(nanousd: int | None) -> str:

@@ -12,9 +12,17 @@ import msgspec
 
 from proxy.core.call import CallRecord
 from proxy.core.money import to_usd
+from proxy.core.tool_event import ToolEvent
 
 # Fields that go by another name outside, because the unit does: a time for people, dollars.
-RENAMED: Final = {"started_unix_ns": "started_at", "cost_nanousd": "cost_usd"}
+RENAMED: Final = {
+    "started_unix_ns": "started_at",
+    "cost_nanousd": "cost_usd",
+    "shadow_cost_nanousd": "shadow_cost_usd",
+}
+
+# What the ledger keeps for the observer alone.
+INSIDE: Final = frozenset({"conversation_hash"})
 
 # The order of the keys: who and what, how it ended, tokens and money, times, the rest.
 NAMES: Final = (
@@ -24,6 +32,14 @@ NAMES: Final = (
     *("first_answer_token_s", "duration_s", "piece_gap_p50_s", "piece_gap_p95_s", "piece_gap_max_s"),
     *("request_bytes", "response_bytes", "tool_calls", "client", "user_agent", "worker", "method", "model_answered"),
     *("overhead_s", "load_s", "prompt_eval_s", "generation_s", "queue_s", "attempts", "observer_errors"),
+    *("model_digest", "model_quantization", "model_loaded_before", "cold_start"),
+    *("cost_origin", "shadow_model", "shadow_cost_usd", "shadow_source"),
+    *("litellm_call_id", "litellm_model_group", "litellm_model", "litellm_model_id", "litellm_api_base"),
+    *("litellm_retries", "litellm_fallbacks", "litellm_overhead_s"),
+    *("client_sdk", "client_sdk_version", "client_language", "client_runtime", "client_app", "client_retry"),
+    *("claimed_user", "claimed_safety_identifier", "claimed_team", "claimed_project", "claimed_task"),
+    *("claimed_session", "claimed_metadata", "conversation_id", "conversation_turn", "tools_offered"),
+    *("tool_calls_invalid", "tool_results", "tool_result_errors", "tool_round_trip_max_s", "tool_events"),
 )
 
 
@@ -31,9 +47,26 @@ def call_json(record: CallRecord) -> dict[str, Any]:
     """The record's known values by their public names, in the order of NAMES. The record must be clean."""
     values = msgspec.structs.asdict(record)
     values["started_at"] = rfc3339(record.started_unix_ns)
-    values["cost_usd"] = None if record.cost_nanousd is None else to_usd(record.cost_nanousd)
+    for name in ("cost", "shadow_cost"):
+        nanousd = values[f"{name}_nanousd"]
+        values[f"{name}_usd"] = None if nanousd is None else to_usd(nanousd)
     values["observer_errors"] = list(record.observer_errors) or None
+    if record.claimed_metadata is not None:
+        values["claimed_metadata"] = _object(record.claimed_metadata)
+    values["tool_events"] = _told(record.tool_events) or None
     return {name: value for name in NAMES if (value := values[name]) is not None}
+
+
+def _object(text: str) -> Any:
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError:  # cut short, or changed in the ledger
+        return None
+
+
+def _told(events: tuple[ToolEvent, ...]) -> list[Any]:
+    """What was called and what came back; offers are many and change seldom: the ledger has them."""
+    return [msgspec.to_builtins(event) for event in events if event.kind != "offered"] if events else []
 
 
 def rfc3339(unix_ns: int) -> str | None:

@@ -108,6 +108,20 @@ class Observer(Section, frozen=True, kw_only=True):
     probe_s: Annotated[
         Seconds, Meta(description="How often the upstream's free health path is asked. Never loads a model.")
     ] = 10.0
+    models_s: Annotated[
+        Seconds,
+        Meta(
+            description="How often an Ollama is asked which models it has and has loaded, a LiteLLM whether it is"
+            " ready. Never loads a model. A call that shows something new makes it look at once."
+        ),
+    ] = 30.0
+    baggage: Annotated[
+        bool,
+        Meta(
+            description="true: take user, session, team, project and task from W3C baggage too, where no header of ours"
+            " says them. Off by default, as tracing tools put there what they like."
+        ),
+    ] = False
 
 
 class Log(Section, frozen=True, kw_only=True):
@@ -119,14 +133,39 @@ class Log(Section, frozen=True, kw_only=True):
 
 
 class Price(Section, frozen=True, kw_only=True):
-    """Own price of a model, in USD per million tokens. Wins over the price file."""
+    """Own price of a model: by tokens, by seconds of work, or by electricity; one of them. Wins over the price file."""
 
-    input_usd_per_mtok: Annotated[Annotated[float, Meta(ge=0)], Meta(description="Prompt tokens.")]
+    input_usd_per_mtok: Annotated[
+        Annotated[float, Meta(ge=0)] | None, Meta(description="USD per million prompt tokens.")
+    ] = None
     output_usd_per_mtok: Annotated[
-        Annotated[float, Meta(ge=0)], Meta(description="Completion tokens, reasoning included.")
+        Annotated[float, Meta(ge=0)],
+        Meta(description="USD per million completion tokens, reasoning included. Needs input_usd_per_mtok."),
     ] = 0.0
     cached_usd_per_mtok: Annotated[
-        Annotated[float, Meta(ge=0)] | None, Meta(description="Prompt tokens read from a cache. Unset: as others.")
+        Annotated[float, Meta(ge=0)] | None,
+        Meta(description="USD per million prompt tokens that were read from a cache. Unset: as other prompt tokens."),
+    ] = None
+    gpu_second_usd: Annotated[
+        Annotated[float, Meta(ge=0)] | None,
+        Meta(
+            description="USD per second that Ollama read the prompt or generated. Only its own dialect (/api/...) tells"
+            " these seconds; other calls have no cost then."
+        ),
+    ] = None
+    watts: Annotated[
+        Annotated[float, Meta(ge=0)] | None,
+        Meta(description="What the machine draws during these seconds. Needs usd_per_kwh."),
+    ] = None
+    usd_per_kwh: Annotated[
+        Annotated[float, Meta(ge=0)] | None, Meta(description="Price of electricity. Needs watts.")
+    ] = None
+    shadow_model: Annotated[
+        str | None,
+        Meta(
+            description="Model of litellm's price file, such as gpt-4o-mini: each call also tells what its tokens would"
+            " have cost there. May stand alone."
+        ),
     ] = None
 
 
@@ -173,6 +212,13 @@ class Config(Section, frozen=True, kw_only=True):
             " out again. false: such streams have no token counts."
         ),
     ] = True
+    estimate_tokens: Annotated[
+        bool,
+        Meta(
+            description="Where nobody told or counted tokens, work them out from the text: bytes / 4. Such counts, and"
+            " what they cost, are marked `estimated`. false: they are unknown."
+        ),
+    ] = False
     drain_s: Annotated[Seconds, Meta(description="After SIGTERM running calls get this long to finish.")] = 30.0
     limits: Limits = Limits()
     journal: Journal = Journal()

@@ -115,13 +115,48 @@ COST: Final = _counter(
     "source",
     divisor=10**9,
 )
+SHADOW_COST: Final = _counter(
+    "sightglass_shadow_cost_usd_total",
+    "What the same tokens would have cost at the model that the settings compare with, in US dollars.",
+    "model",
+    "shadow_model",
+    "source",
+    divisor=10**9,
+)
 UNPRICED: Final = _counter(
     "sightglass_unpriced_calls_total", "Calls whose tokens are known and whose price is not.", "model"
+)
+COLD_STARTS: Final = _counter(
+    "sightglass_cold_starts_total", "Calls whose wait for the first token includes loading the model.", "model"
 )
 UNCOUNTED: Final = _counter(
     "sightglass_uncounted_calls_total", "Answered calls (2xx) of a token dialect whose tokens nobody knows.", "model"
 )
-TOOL_CALLS: Final = _counter("sightglass_tool_calls_total", "Tools that answers called.", "model")
+LITELLM_OVERHEAD: Final = _histogram(
+    "sightglass_litellm_overhead_seconds", "LiteLLM's own part of a call, as it says.", "model", buckets=SECONDS
+)
+LITELLM_RETRIES: Final = _counter("sightglass_litellm_retries_total", "Attempts of LiteLLM's after the first.", "model")
+LITELLM_FALLBACKS: Final = _counter(
+    "sightglass_litellm_fallbacks_total", "Other model groups that LiteLLM turned to.", "model"
+)
+TOOL_CALLS: Final = _counter("sightglass_tool_calls_total", "Calls of tools in answers.", "model", "tool")
+TOOL_CALLS_INVALID: Final = _counter(
+    "sightglass_tool_calls_invalid_total",
+    "Calls of tools that were not on offer, or whose arguments are no JSON or do not fit the schema on offer.",
+    "model",
+    "tool",
+)
+TOOLS_OFFERED: Final = _counter(
+    "sightglass_tools_offered_total",
+    "Times that a conversation began to offer the tool: once, and again when its offer changes.",
+    "tool",
+)
+TOOL_ROUND_TRIP: Final = _histogram(
+    "sightglass_tool_round_trip_seconds",
+    "From the end of the answer that calls the tool to the request that brings its result.",
+    "tool",
+)
+TOOL_ERRORS: Final = _counter("sightglass_tool_errors_total", "Results of tools that look like an error.", "tool")
 REQUEST_BYTES: Final = _histogram("sightglass_request_bytes", "Body that the client sent.", "route", buckets=BYTES)
 RESPONSE_BYTES: Final = _histogram(
     "sightglass_response_bytes", "Body that the client was handed.", "route", buckets=BYTES
@@ -135,12 +170,39 @@ OVERHEAD: Final = _histogram(
     buckets=OVERHEAD_SECONDS,
 )
 
-# -- upstreams, as the probe sees them -----------------------------------------------------------------------
+# -- upstreams, as the watcher sees them ---------------------------------------------------------------------
 UPSTREAM_UP: Final = _gauge(
     "sightglass_upstream_up", "1: the upstream answered the last probe. 0: it did not.", "upstream"
 )
 UPSTREAM_INFO: Final = _gauge(
     "sightglass_upstream_info", "Always 1; what answers at the upstream's address.", "upstream", "kind", "version"
+)
+UPSTREAM_LAST_LOOK: Final = _gauge(
+    "sightglass_upstream_last_look_timestamp_seconds",
+    "When the upstream was last asked how it is, Unix time.",
+    "upstream",
+)
+MODELS_INSTALLED: Final = _gauge(
+    "sightglass_models_installed", "Models that an Ollama has, at the last look that told.", "upstream"
+)
+MODEL_LOADED: Final = _gauge(
+    "sightglass_model_loaded",
+    "1: the model is in memory, at the last look. 0: it is installed only. `other`: how many of the rest are loaded.",
+    "upstream",
+    "model",
+)
+MODEL_VRAM: Final = _gauge(
+    "sightglass_model_vram_bytes", "Memory of the GPU that a loaded model takes, as Ollama says.", "upstream", "model"
+)
+UPSTREAM_CHANGES: Final = _counter(
+    "sightglass_upstream_changes_total",
+    "Changes of models and versions at the upstreams, each an event in the ledger; see [events](events.md).",
+    "upstream",
+    "kind",
+)
+UPSTREAM_CHANGES_LEFT_OUT: Final = _counter(
+    "sightglass_upstream_changes_left_out_total",
+    "Changes that are no event, as one upstream had more than a thousand within the hour.",
 )
 
 # -- relays, from their counters -----------------------------------------------------------------------------
@@ -198,9 +260,9 @@ LOG_LINES_LOST: Final = _counter(
 )
 OVERFLOW: Final = _counter(
     "sightglass_label_overflow_total",
-    "Times that a model became `other`: too many names, or too many series.",
+    "Times that a model or a tool became `other`: too many names, or too many series.",
     "cap",
-    known=_words(("models", "series")),
+    known=_words(("models", "series", "tools")),
 )
 RESIDENT: Final = _gauge("sightglass_process_resident_memory_bytes", "Memory of each process.", "process")
 SCRAPE: Final = _gauge("sightglass_scrape_duration_seconds", "What the scrape before this one took.")

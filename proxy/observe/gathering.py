@@ -31,6 +31,14 @@ from proxy.store.cleaning import clean
 _SINK_FAILED: Final = object()
 
 
+class _Times(msgspec.Struct):
+    started_unix_ns: int = 0
+    duration_s: float = 0.0
+
+
+_decode_times: Final = msgspec.json.Decoder(_Times).decode
+
+
 @dataclass
 class Gathered:
     """One batch in the making, and what the sinks get once it is committed."""
@@ -85,7 +93,7 @@ class Gatherer:
 
     def take(self, gathered: Gathered, reading: Reading) -> None:
         """Add a reading to the batch."""
-        for writer, frame in reading.frames:
+        for writer, frame in _in_order(reading.frames):
             match frame.kind:
                 case frames.STARTED:
                     self._started(gathered, writer, frame)
@@ -155,6 +163,28 @@ class Gatherer:
             record = _marked(record, failed)
         gathered.calls.append(record)
         gathered.prepared.setdefault(record.call_id, prepared)
+
+
+def _in_order(found: list[tuple[str, Frame]]) -> list[tuple[str, Frame]]:
+    """The frames, with the ends of several writers' calls as they came: a conversation may use more than one relay.
+
+    Beginnings first and losses last keeps what matters within a writer: a call begins before it ends or is lost.
+    """
+    if len({writer for writer, _ in found}) < 2:
+        return found
+    order = {frames.STARTED: 0, frames.FINISHED: 1}
+    return sorted(found, key=lambda entry: (order.get(entry[1].kind, 2), _end_unix_s(entry[1])))
+
+
+def _end_unix_s(frame: Frame) -> float:
+    """When the call of a finished frame ended; 0 = of no consequence, or not to be read."""
+    if frame.kind != frames.FINISHED:
+        return 0.0
+    try:
+        times = _decode_times(frame.meta)
+    except msgspec.MsgspecError:
+        return 0.0
+    return times.started_unix_ns / 1e9 + times.duration_s
 
 
 def _marked(record: CallRecord, failed: Sequence[Part]) -> CallRecord:

@@ -10,6 +10,10 @@ from typing import Final, Literal, get_args
 Part = Literal[
     "reading",  # bytes -> meaning
     "pricing",
+    "upstreams",  # which model answered, and what changed at the upstreams
+    "callers",  # SDK, app, claims
+    "conversation",  # which call goes on from which
+    "tools",
     "metrics",
     "log",
     "ledger",  # a record that the ledger would not take, or a fault that is no lock and no full disk

@@ -1,13 +1,14 @@
 """Interpreting: a finished frame -> the call's record, whatever fails on the way.
 
-frame ──▶ reading (bytes -> meaning) ──▶ pricing ──▶ record
-             │ fails: a bare record        │ fails: cost unknown
-             └─────────────┬───────────────┘
+frame ──▶ reading (bytes -> meaning) ──▶ pricing ──▶ attribution ──▶ record
+             │ fails: a bare record        │ fails: cost unknown   │ fails: its fields unknown
+             └─────────────┬───────────────┴───────────────────────┘
                            ▼ observer_errors names the part
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Final, cast
 
@@ -19,10 +20,15 @@ from proxy.core.config import UpstreamKind
 from proxy.core.exchange import Exchange, Finished
 from proxy.core.outcomes import Outcome
 from proxy.journal.frames import Frame
+from proxy.observe.attribution import Attribution, Remembering
+from proxy.observe.estimating import estimated
 from proxy.observe.guards import Guards
-from proxy.observe.pricing import PriceBook
+from proxy.observe.pricing import Cost, PriceBook
 from proxy.observe.reading import interrupted_call, read_call
+from proxy.observe.told_cost import settled_cost
 from proxy.observe.upstream_kind import effective_kind
+from proxy.observe.upstreams.watcher import Watcher
+from proxy.wire.answers import request_object
 from proxy.wire.meaning import Meaning
 
 Probed = Callable[[str | None], UpstreamKind | None]  # name of an upstream -> what the probe found there
@@ -41,28 +47,66 @@ _BARE_OUTCOMES: Final[dict[str, Outcome]] = {
 class Interpreter:
     """Makes records of frames. For the observer's thread."""
 
-    def __init__(self, guards: Guards, prices: PriceBook | None, probed: Probed) -> None:
-        """`prices` None: pricing could not be set up; each cost is then unknown and says so."""
+    def __init__(
+        self,
+        guards: Guards,
+        prices: PriceBook | None,
+        probed: Probed,
+        *,
+        watcher: Watcher | None = None,
+        estimate_tokens: bool = False,
+        attribution: Attribution | None = None,
+    ) -> None:
+        """`prices` None: pricing could not be set up; each cost is then unknown and says so.
+
+        watcher: says which model answered; None = nobody does. attribution: None = one with a key of its own.
+        """
         self._guards = guards
+        self._watcher = watcher
         self._prices = prices
         self._probed = probed
+        self._estimate_tokens = estimate_tokens
+        self._attribution = attribution or Attribution(guards, os.urandom(32))
 
     def record(self, frame: Frame) -> CallRecord | None:
         """The record of a finished frame; None when not even its meta can be read (counted, logged)."""
         try:
             self._guards.force("reading")
             exchange = frame.exchange()
-            record, meaning = read_call(exchange)
+            request = request_object(exchange)
+            record, meaning = read_call(exchange, request)
         except Exception as error:
             return self._bare(frame, error)
-        if record.dialect == "other":
+        record = self._valued(self._stamped(record), meaning, exchange)
+        return self._attribution.attributed(record, meaning, exchange.request_head, request)
+
+    def recall(self, ledger: Remembering) -> None:
+        """Begin anew with what the ledger remembers of the calls so far. Raises LedgerError."""
+        self._attribution.recall(ledger)
+
+    def _valued(self, record: CallRecord, meaning: Meaning, exchange: Exchange) -> CallRecord:
+        """The record with its cost."""
+        if record.dialect == "other" and meaning.litellm is None:
             return record
         try:
             self._guards.force("pricing")
+            if self._estimate_tokens:
+                record, meaning = estimated(record, meaning, exchange)
             return self._priced(record, meaning, exchange)
         except Exception as error:
             self._guards.note("pricing", error, call_id=record.call_id)
             return replace(record, observer_errors=(*record.observer_errors, "pricing"))
+
+    def _stamped(self, record: CallRecord) -> CallRecord:
+        """The record with what the watcher knows of the model."""
+        if self._watcher is None:
+            return record
+        try:
+            self._guards.force("upstreams")
+            return self._watcher.stamped(record)
+        except Exception as error:
+            self._guards.note("upstreams", error, call_id=record.call_id)
+            return replace(record, observer_errors=(*record.observer_errors, "upstreams"))
 
     def _priced(self, record: CallRecord, meaning: Meaning, exchange: Exchange) -> CallRecord:
         if self._prices is None:
@@ -74,17 +118,18 @@ class Interpreter:
             answer_head=exchange.answer_head,
             probed=self._probed(record.upstream),
         )
-        cost = self._prices.price_call(
+        ours = self._prices.price_call(
             record.model,
             record.model_answered,
             meaning.tokens,
+            tokens_source=meaning.tokens_source,
+            work_ns=_work_ns(meaning),
+            deployment=record.litellm_model,
             kind=kind,
             service_tier=meaning.service_tier,
             at_unix_s=record.started_unix_ns / 1e9,
         )
-        if cost.nanousd is None:
-            return record
-        return replace(record, cost_nanousd=cost.nanousd, cost_source=cost.source)
+        return _with_cost(record, settled_cost(meaning, exchange.finished.upstream_status, ours))
 
     def _bare(self, frame: Frame, error: Exception) -> CallRecord | None:
         try:
@@ -94,6 +139,23 @@ class Interpreter:
             return None
         self._guards.note("reading", error, call_id=finished.call_id)
         return bare_call(finished)
+
+
+def _with_cost(record: CallRecord, cost: Cost) -> CallRecord:
+    if cost.nanousd is not None:
+        record = replace(record, cost_nanousd=cost.nanousd, cost_source=cost.source, cost_origin=cost.origin)
+    shadow = cost.shadow
+    if shadow is None:
+        return record
+    return replace(record, shadow_model=shadow.model, shadow_cost_nanousd=shadow.nanousd, shadow_source=shadow.source)
+
+
+def _work_ns(meaning: Meaning) -> int | None:
+    """What Ollama took to read the prompt and to generate; None = it did not tell. What took no time is not told."""
+    durations = meaning.durations
+    if durations is None or durations.eval_ns is None:
+        return None
+    return durations.eval_ns + (durations.prompt_eval_ns or 0)
 
 
 def bare_call(finished: Finished) -> CallRecord:

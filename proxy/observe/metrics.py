@@ -21,6 +21,7 @@ from proxy.core.call import CallRecord
 from proxy.observe import definitions as d
 from proxy.observe.families import NONE, OTHER, Distribution, Family, Labels, Latest, Numbers, SeriesBudget
 from proxy.observe.guards import Part
+from proxy.observe.tool_names import ToolNames
 
 MODELS: Final = 200
 SERIES: Final = 2000
@@ -43,6 +44,7 @@ class Metrics(Collector):
         self._models_refused = 0
         self._error_types: set[str] = set()
         self._budget = SeriesBudget(series)
+        self._tool_names = ToolNames()
         self._stores = {family.name: self._store(family) for family in d.FAMILIES}
         for family in d.UPSTREAM_LABELLED:
             self.set(family, {(upstream,): 0 for upstream in upstreams})
@@ -67,7 +69,10 @@ class Metrics(Collector):
         changes.extend(self._times(record, model))
         changes.extend(self._sizes(record))
         if record.dialect != OTHER:
-            changes.extend(self._usage(record, model, upstream))
+            changes.extend(self._usage(record, model))
+        changes.extend(self._money(record, model, upstream))
+        if record.litellm_call_id is not None:
+            changes.extend(self._litellm(record, model))
         if record.outcome == "ok" and record.upstream is not None and record.duration_s is not None:
             ended_s = record.started_unix_ns / 1e9 + record.duration_s
             changes.append((self._stores[d.LAST_SUCCESS.name], (upstream,), ended_s))
@@ -101,6 +106,8 @@ class Metrics(Collector):
         ):
             if value_s is not None:
                 yield self._stores[family.name], (model,), value_s
+        if record.cold_start:
+            yield self._stores[d.COLD_STARTS.name], (model,), 1
         if record.overhead_s is not None:
             yield self._stores[d.OVERHEAD.name], (), record.overhead_s
 
@@ -110,7 +117,7 @@ class Metrics(Collector):
         if record.response_bytes is not None:
             yield self._stores[d.RESPONSE_BYTES.name], (record.route,), record.response_bytes
 
-    def _usage(self, record: CallRecord, model: str, upstream: str) -> Iterator[Change]:
+    def _usage(self, record: CallRecord, model: str) -> Iterator[Change]:
         for kind, count in zip(
             d.TOKEN_KINDS,
             (record.prompt_tokens, record.completion_tokens, record.cached_tokens, record.reasoning_tokens),
@@ -118,14 +125,46 @@ class Metrics(Collector):
         ):
             if count is not None:
                 yield self._stores[d.TOKENS.name], (model, kind, record.tokens_source), count
-        if record.cost_nanousd is not None:
-            yield self._stores[d.COST.name], (model, upstream, record.cost_source), record.cost_nanousd
-        elif record.tokens_source != "missing":
+        if record.cost_nanousd is None and record.tokens_source != "missing":
             yield self._stores[d.UNPRICED.name], (model,), 1
         if record.tokens_source == "missing" and record.status is not None and record.status < 300:
             yield self._stores[d.UNCOUNTED.name], (model,), 1
-        if record.tool_calls:
-            yield self._stores[d.TOOL_CALLS.name], (model,), record.tool_calls
+        if record.tool_calls or record.tool_events:
+            yield from self._tools(record, model)
+
+    def _money(self, record: CallRecord, model: str, upstream: str) -> Iterator[Change]:
+        if record.cost_nanousd is not None:
+            yield self._stores[d.COST.name], (model, upstream, record.cost_source), record.cost_nanousd
+        if record.shadow_cost_nanousd is not None and record.shadow_model is not None:
+            labels = (model, record.shadow_model, record.shadow_source or NONE)
+            yield self._stores[d.SHADOW_COST.name], labels, record.shadow_cost_nanousd
+
+    def _litellm(self, record: CallRecord, model: str) -> Iterator[Change]:
+        if record.litellm_overhead_s is not None:
+            yield self._stores[d.LITELLM_OVERHEAD.name], (model,), record.litellm_overhead_s
+        if record.litellm_retries:
+            yield self._stores[d.LITELLM_RETRIES.name], (model,), record.litellm_retries
+        if record.litellm_fallbacks:
+            yield self._stores[d.LITELLM_FALLBACKS.name], (model,), record.litellm_fallbacks
+
+    def _tools(self, record: CallRecord, model: str) -> Iterator[Change]:
+        called = 0
+        for event in record.tool_events:
+            tool = self._tool_names.label(event)
+            if event.kind == "offered":
+                yield self._stores[d.TOOLS_OFFERED.name], (tool,), 1
+            elif event.kind == "called":
+                called += 1
+                yield self._stores[d.TOOL_CALLS.name], (model, tool), 1
+                if event.valid is False:
+                    yield self._stores[d.TOOL_CALLS_INVALID.name], (model, tool), 1
+            else:
+                if event.round_trip_s is not None:
+                    yield self._stores[d.TOOL_ROUND_TRIP.name], (tool,), event.round_trip_s
+                if event.error:
+                    yield self._stores[d.TOOL_ERRORS.name], (tool,), 1
+        if record.tool_calls is not None and record.tool_calls > called:  # beyond the events that are kept
+            yield self._stores[d.TOOL_CALLS.name], (model, OTHER), record.tool_calls - called
 
     def _model(self, record: CallRecord) -> str:
         model = record.model
@@ -184,7 +223,11 @@ class Metrics(Collector):
         with self._scraping:
             for source in self._sources:
                 source()
-            overflow: dict[Labels, float] = {("models",): self._models_refused, ("series",): self._budget.overflowed}
+            overflow: dict[Labels, float] = {
+                ("models",): self._models_refused,
+                ("series",): self._budget.overflowed,
+                ("tools",): self._tool_names.refused,
+            }
             self.set(d.OVERFLOW, overflow)
             yield from [store.metric() for store in self._stores.values()]
 

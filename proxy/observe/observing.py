@@ -17,6 +17,8 @@ from typing import Final
 from proxy.core.config import Config
 from proxy.core.errors import LedgerError
 from proxy.journal.segments import Position, journal_directory
+from proxy.observe.attribution import Attribution
+from proxy.observe.fingerprints import key_of
 from proxy.observe.guards import Guards
 from proxy.observe.interpreting import Interpreter, Probed
 from proxy.observe.pipeline import Pipeline
@@ -25,6 +27,8 @@ from proxy.observe.pricing import PriceBook
 from proxy.observe.relays import Counts
 from proxy.observe.sinks import Sink
 from proxy.observe.state import ObserverState
+from proxy.observe.upstreams.keeping import ChangeCounts, Keeper
+from proxy.observe.upstreams.watcher import Watcher
 from proxy.store import Ledger, open_ledger
 
 LOCK_NAME: Final = "observer.lock"
@@ -48,15 +52,20 @@ class Observing:
         guards: Guards,
         probed: Probed,
         *,
+        watcher: Watcher | None = None,
         opened: Opened = lambda _: None,
         price_file: Callable[[], Path | None] = installed_price_file,
     ) -> None:
+        """watcher: stamps calls with their model, and its changes are kept; None = nobody watches."""
         self.state = ObserverState()
+        self.changes = ChangeCounts(watcher.names if watcher is not None else ())
         self.guards = guards
         self._config = config
         self._data = Path(config.data)
         self._sinks = sinks
         self._probed = probed
+        self._watcher = watcher
+        self._keeper: Keeper | None = None
         self._opened = opened
         self._price_file = price_file
         self._prices: PriceBook | None = None
@@ -116,6 +125,7 @@ class Observing:
             while self._pipeline is not None and self._goes_on():
                 stopping = self._stop.is_set()
                 more = self._turn(self._pipeline)
+                self._keep_changes()
                 if stopping and not more:
                     return
                 if not more:
@@ -139,11 +149,30 @@ class Observing:
             self._note_trouble(error)
         return True
 
+    def _keep_changes(self) -> None:
+        """What the watcher saw, as events of the ledger; its faults keep no call up."""
+        if self._keeper is None:
+            return
+        try:
+            self._keeper.turn()
+        except Exception as error:
+            self.guards.note("upstreams", error)
+
     def _make_pipeline(self, ledger: Ledger) -> Pipeline:
+        if self._watcher is not None:
+            self._keeper = Keeper(self._watcher, ledger, self.changes)
+        interpreter = Interpreter(
+            self.guards,
+            self._prices,
+            self._probed,
+            watcher=self._watcher,
+            estimate_tokens=self._config.estimate_tokens,
+            attribution=Attribution(self.guards, self._key(), baggage=self._config.observer.baggage),
+        )
         pipeline = Pipeline(
             journal_directory(self._data),
             ledger,
-            Interpreter(self.guards, self._prices, self._probed),
+            interpreter,
             self._sinks,
             self.guards,
             self.state,
@@ -154,6 +183,14 @@ class Observing:
         self.state.doing, self.state.ledger_error = "observing", None
         self._opened(ledger.last_success())
         return pipeline
+
+    def _key(self) -> bytes:
+        """Of the conversations' fingerprints. Without a file for it conversations end with this process."""
+        try:
+            return key_of(self._data)
+        except OSError as error:
+            self.guards.note("conversation", error)
+            return os.urandom(32)
 
     def _open_prices(self) -> PriceBook | None:
         try:

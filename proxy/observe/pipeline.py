@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from proxy.core.errors import LedgerError, LedgerUnavailable
+from proxy.core.remembered import RememberedTurn
 from proxy.journal.counters import Counter
 from proxy.journal.reader import JournalReader
 from proxy.journal.segments import Position, writer_directories
@@ -42,6 +43,7 @@ class LedgerWriter(Protocol):
     def positions(self) -> Mapping[str, tuple[int, int]]: ...
     def open_calls(self) -> Sequence[OpenCall]: ...
     def forget_writer(self, writer: str) -> None: ...
+    def remembered_turns(self, most: int) -> Sequence[RememberedTurn]: ...
 
 
 class Pipeline:
@@ -113,6 +115,7 @@ class Pipeline:
     def _begin(self) -> None:
         self._committed = {name: Position(*place) for name, place in self._ledger.positions().items()}
         open_calls = self._ledger.open_calls()
+        self._interpreter.recall(self._ledger)
         self._damaged_before, self._read_errors = self._state.damaged_frames, 0
         self._take_reader(JournalReader(self._journal, self._committed))
         self._gatherer = Gatherer(self._guards, self._interpreter, self._sinks, open_calls)

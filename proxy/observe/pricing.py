@@ -1,4 +1,5 @@
-"""What a call costs, and where that comes from: own prices first, then litellm's price file, else unknown.
+"""What a call costs, and where that comes from: own prices first, then litellm's price file, else unknown. And what
+the same tokens would have cost elsewhere. What a LiteLLM upstream says itself goes before all: see told_cost.
 
 Unknown is never 0: a local model without a price of its own is not free, and an entry that has no price is no price.
 """
@@ -8,21 +9,31 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator, Mapping
-from decimal import Decimal
 from pathlib import Path
 from typing import Final, Protocol
 
 import msgspec
+from msgspec.structs import replace
 
 from proxy.core.config import Price
-from proxy.core.outcomes import CostSource
+from proxy.core.outcomes import CostSource, TokensSource
 from proxy.core.usage import TokenCounts
 from proxy.observe.model_names import price_key
+from proxy.observe.own_price import OwnTariff, WorkTariff, own_tariff
 from proxy.observe.price_file import PriceFile, PriceFileStatus
-from proxy.observe.rates import DIGITS, Entry
-from proxy.observe.tariff import Tariff, rounded
+from proxy.observe.tariff import Tariff
 
+# What a cost by tokens is called when the upstream did not tell them.
+_BY_TOKENS: Final[dict[TokensSource, CostSource]] = {"counted": "at_least", "estimated": "estimated"}
 _KEPT: Final = 1024  # names come from clients: what was found for them is forgotten together when it gets more
+
+
+class Shadow(msgspec.Struct, frozen=True, kw_only=True):
+    """What a call's tokens would have cost elsewhere."""
+
+    model: str  # as the settings name it
+    nanousd: int | None = None
+    source: CostSource = "unknown"
 
 
 class Cost(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,7 +41,8 @@ class Cost(msgspec.Struct, frozen=True, kw_only=True):
 
     nanousd: int | None = None
     source: CostSource = "unknown"
-    origin: str | None = None  # the pattern of the own price, or the key in the price file; also of an unknown cost
+    origin: str | None = None  # litellm, settings:<pattern>, price_file:<key>; also of an unknown cost
+    shadow: Shadow | None = None  # None = the settings ask for none
 
 
 UNKNOWN: Final = Cost()
@@ -41,9 +53,13 @@ class _Prices(Protocol):
 
 
 class _Found(msgspec.Struct, frozen=True):
-    prices: _Prices
-    source: CostSource
-    origin: str
+    """What prices a call, and beside it. Own tariffs may go by work, published ones go by tokens."""
+
+    own: OwnTariff | None = None
+    published: _Prices | None = None
+    origin: str | None = None
+    shadow: _Prices | None = None
+    shadow_model: str | None = None
 
 
 class PriceBook:
@@ -51,10 +67,11 @@ class PriceBook:
 
     def __init__(self, own: Mapping[str, Price], price_file: Path | None) -> None:
         """own: prices by model name or pattern (* and ?), in the order of the settings. price_file: None = none."""
-        self._exact = {name: _OwnTariff(price) for name, price in own.items()}
+        self._own_prices = dict(own)
+        self._tariffs = {name: own_tariff(price) for name, price in own.items()}
         self._patterns = [(_pattern(name), name) for name in own if "*" in name or "?" in name]
         self._file = PriceFile(price_file)
-        self._found: dict[tuple[str | None, ...], _Found | None] = {}
+        self._found: dict[tuple[str | None, ...], _Found] = {}
 
     @property
     def status(self) -> PriceFileStatus:
@@ -67,82 +84,99 @@ class PriceBook:
         answered: str | None,
         tokens: TokenCounts,
         *,
+        tokens_source: TokensSource = "reported",
+        work_ns: int | None = None,
+        deployment: str | None = None,
         kind: str | None = None,
         service_tier: str | None = None,
         at_unix_s: float | None = None,
     ) -> Cost:
-        """The cost of a call.
+        """The cost of a call, and its shadow price where the settings ask for one.
 
-        asked, answered: the model in the request and in the answer. kind: of the upstream (UpstreamKind, None = not
+        asked, answered: the model in the request and in the answer. tokens_source: `counted` ones are priced as far as
+        they go. work_ns: what Ollama took to read the prompt and to generate. deployment: which model LiteLLM says it
+        used; then no other name is looked for in the price file. kind: of the upstream (UpstreamKind, None = not
         known); what an Ollama ran has no price of a cloud, whatever the model is called. service_tier: as the answer
         says. at_unix_s: when the call was made, for models with cheaper hours; None = now.
         """
         if self._file.refresh() or len(self._found) > _KEPT:
             self._found.clear()
-        key = (asked, answered, kind, service_tier)
-        if key not in self._found:
-            self._found[key] = self._find(asked, answered, kind, service_tier)
-        found = self._found[key]
+        key = (asked, answered, deployment, kind, service_tier)
+        found = self._found.get(key)
         if found is None:
-            return UNKNOWN
-        nanousd = found.prices.nanousd(tokens, at_unix_s=time.time() if at_unix_s is None else at_unix_s)
-        return Cost(nanousd=nanousd, source="unknown" if nanousd is None else found.source, origin=found.origin)
+            found = self._found[key] = self._find(asked, answered, deployment, kind, service_tier)
+        at_unix_s = time.time() if at_unix_s is None else at_unix_s
+        if tokens_source == "counted":  # nobody told the prompt
+            tokens = replace(tokens, prompt=tokens.prompt or 0)
+        cost = _cost(found, tokens, tokens_source, work_ns, at_unix_s)
+        shadow = _shadow(found, tokens, tokens_source, at_unix_s)
+        return cost if shadow is None else replace(cost, shadow=shadow)
 
     def _find(
-        self, asked: str | None, answered: str | None, kind: str | None, service_tier: str | None
-    ) -> _Found | None:
-        for name in filter(None, (asked, answered)):
-            if (pattern := self._own(name)) is not None:
-                return _Found(self._exact[pattern], "local", pattern)
+        self,
+        asked: str | None,
+        answered: str | None,
+        deployment: str | None,
+        kind: str | None,
+        service_tier: str | None,
+    ) -> _Found:
+        pattern = next((own for name in filter(None, (asked, answered, deployment)) if (own := self._own(name))), None)
+        shadow_model = self._own_prices[pattern].shadow_model if pattern is not None else None
+        found = _Found(shadow=self._shadow_prices(shadow_model), shadow_model=shadow_model)
+        if pattern is not None and (tariff := self._tariffs[pattern]) is not None:
+            return replace(found, own=tariff, origin=f"settings:{pattern}")
         if kind == "ollama":
-            return None
-        for name in filter(None, (answered, asked)):  # the answer says more exactly what was used
+            return found
+        # The answer says more exactly what was used.
+        for name in (deployment,) if deployment is not None else filter(None, (answered, asked)):
             if (key := price_key(self._file, name)) is not None:
-                entry = self._file.entry(key) or {}
-                return None if _runs_locally(entry) else _published(entry, key, service_tier)
-        return None
+                prices = self._published(key, service_tier)
+                return found if prices is None else replace(found, published=prices, origin=f"price_file:{key}")
+        return found
+
+    def _shadow_prices(self, model: str | None) -> _Prices | None:
+        key = None if model is None else price_key(self._file, model)
+        return None if key is None else self._published(key, None)
+
+    def _published(self, key: str, service_tier: str | None) -> _Prices | None:
+        entry = self._file.entry(key) or {}
+        if _runs_locally(entry):
+            return None
+        try:
+            return Tariff(entry, service_tier=service_tier)
+        except (TypeError, ValueError):  # an entry that is not as litellm writes them is no price
+            return None
 
     def _own(self, name: str) -> str | None:
         """The own price for the name: itself, with or without Ollama's `:latest`, else the first pattern."""
         for spelling in _spellings(name):
-            if spelling in self._exact:
+            if spelling in self._own_prices:
                 return spelling
         return next((name_ for pattern, name_ in self._patterns if pattern.fullmatch(name)), None)
 
 
-def _published(entry: Entry, key: str, service_tier: str | None) -> _Found | None:
-    try:
-        return _Found(Tariff(entry, service_tier=service_tier), "exact", key)
-    except (TypeError, ValueError):  # an entry that is not as litellm writes them is no price
+def _cost(
+    found: _Found, tokens: TokenCounts, tokens_source: TokensSource, work_ns: int | None, at_unix_s: float
+) -> Cost:
+    if found.own is not None:
+        nanousd = found.own.nanousd(tokens, work_ns=work_ns, at_unix_s=at_unix_s)
+        certainty: CostSource = "local"
+    elif found.published is not None:
+        nanousd = found.published.nanousd(tokens, at_unix_s=at_unix_s)
+        certainty = "exact"
+    else:
+        return UNKNOWN
+    if not isinstance(found.own, WorkTariff):
+        certainty = _BY_TOKENS.get(tokens_source, certainty)
+    return Cost(nanousd=nanousd, source="unknown" if nanousd is None else certainty, origin=found.origin)
+
+
+def _shadow(found: _Found, tokens: TokenCounts, tokens_source: TokensSource, at_unix_s: float) -> Shadow | None:
+    if found.shadow_model is None:
         return None
-
-
-class _OwnTariff:
-    """A price from the settings: the same for every token of its kind."""
-
-    def __init__(self, price: Price) -> None:
-        self._prompt = _per_token(price.input_usd_per_mtok)
-        self._completion = _per_token(price.output_usd_per_mtok)
-        cached = price.cached_usd_per_mtok
-        self._cached = self._prompt if cached is None else _per_token(cached)
-
-    def nanousd(self, tokens: TokenCounts, *, at_unix_s: float) -> int | None:  # noqa: ARG002 - the same at any hour
-        """Cost in nano-dollars; None when a count is missing whose price is not 0."""
-        prompt, completion = _known(tokens.prompt, self._prompt), _known(tokens.completion, self._completion)
-        if prompt is None or completion is None:
-            return None
-        cached = min(max(tokens.cached or 0, 0), prompt)
-        return rounded((prompt - cached) * self._prompt + cached * self._cached + completion * self._completion)
-
-
-def _known(count: int | None, price: int) -> int | None:
-    if count is None:
-        return None if price else 0
-    return count if count >= 0 else None
-
-
-def _per_token(usd_per_mtok: float) -> int:
-    return int(Decimal(repr(usd_per_mtok)).scaleb(DIGITS - 6))
+    nanousd = None if found.shadow is None else found.shadow.nanousd(tokens, at_unix_s=at_unix_s)
+    source: CostSource = "unknown" if nanousd is None else _BY_TOKENS.get(tokens_source, "exact")
+    return Shadow(model=found.shadow_model, nanousd=nanousd, source=source)
 
 
 def _spellings(name: str) -> Iterator[str]:

@@ -5,6 +5,9 @@ Pure; never raises on foreign bytes. The observer's pipeline calls it first; pri
 
 from __future__ import annotations
 
+from typing import Any
+
+from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from proxy.core.call import CallRecord
@@ -13,6 +16,7 @@ from proxy.core.usage import TokenCounts
 from proxy.wire.answers import READERS, read_meaning
 from proxy.wire.body import look_at
 from proxy.wire.foreign import as_name, one_line
+from proxy.wire.litellm import LiteLLM
 from proxy.wire.meaning import Durations, Meaning
 from proxy.wire.pacing import pace_of
 from proxy.wire.routes import match
@@ -22,12 +26,12 @@ _USER_AGENT_CHARACTERS = 512  # longest seen: 400
 _NS = 1e-9
 
 
-def read_call(exchange: Exchange) -> tuple[CallRecord, Meaning]:
-    """The call's record, without its cost, and its meaning."""
+def read_call(exchange: Exchange, request: dict[str, Any] | UnsetType | None = UNSET) -> tuple[CallRecord, Meaning]:
+    """The call's record, without its cost, and its meaning. request: what `request_object` gave, if it was asked."""
     finished = exchange.finished
     route = match(finished.target)
     looked = look_at(exchange)
-    meaning = _honest(read_meaning(exchange, route, looked), exchange)
+    meaning = _honest(read_meaning(exchange, route, looked, request), exchange)
     pace = pace_of(meaning, looked, exchange.pieces)
     verdict = judge(finished, meaning)
     durations = meaning.durations or Durations()
@@ -74,7 +78,7 @@ def read_call(exchange: Exchange) -> tuple[CallRecord, Meaning]:
         client=finished.client,
         user_agent=_user_agent(finished),
     )
-    return record, meaning
+    return (record if meaning.litellm is None else _with_litellm(record, meaning.litellm)), meaning
 
 
 def interrupted_call(started: Started) -> CallRecord:
@@ -94,6 +98,20 @@ def interrupted_call(started: Started) -> CallRecord:
         stream=started.stream,
         client=started.client,
         user_agent=_user_agent(started),
+    )
+
+
+def _with_litellm(record: CallRecord, told: LiteLLM) -> CallRecord:
+    return replace(
+        record,
+        litellm_call_id=told.call_id,
+        litellm_model_group=told.model_group,
+        litellm_model=told.model,
+        litellm_model_id=told.model_id,
+        litellm_api_base=told.api_base,
+        litellm_retries=told.retries,
+        litellm_fallbacks=told.fallbacks,
+        litellm_overhead_s=told.overhead_s,
     )
 
 

@@ -1,4 +1,4 @@
-"""What is looked up at a scrape: relays, journal, observer, processes, probe. Sets it all in the metrics."""
+"""What is looked up at a scrape: relays, journal, observer, processes, upstreams. Sets it all in the metrics."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from proxy.observe.families import Family, Labels
 from proxy.observe.metrics import Metrics
 from proxy.observe.observing import Observing
 from proxy.observe.relays import counts_of, lag_bytes, living, relays_of, resident_by_process, total
-from proxy.observe.upstream_probe import Probe
+from proxy.observe.upstreams.figures import model_figures
+from proxy.observe.upstreams.watcher import Watcher
 
 # What the relays count, once for all time.
 _TOTALS: Mapping[Counter, tuple[Family, Labels]] = {
@@ -40,9 +41,9 @@ _STATES: Mapping[Counter, tuple[Family, Labels]] = {
 class Scrape:
     """Everything that is not counted call by call. Called from the thread that renders."""
 
-    def __init__(self, metrics: Metrics, observing: Observing, probe: Probe, call_log: CallLog, data: Path) -> None:
+    def __init__(self, metrics: Metrics, observing: Observing, watcher: Watcher, call_log: CallLog, data: Path) -> None:
         self._metrics, self._observing = metrics, observing
-        self._probe, self._call_log = probe, call_log
+        self._watcher, self._call_log = watcher, call_log
         self._journal = journal_directory(data)
         for source in (self.relays, self.observer, self.upstreams):
             metrics.at_scrape(self._guarded(source))
@@ -87,10 +88,17 @@ class Scrape:
         return guarded
 
     def upstreams(self) -> None:
-        """What the probe found last."""
-        seen = self._probe.seen()
+        """What the watcher found last."""
+        seen, figures = self._watcher.seen(), model_figures(self._watcher.models())
         self._metrics.set(d.UPSTREAM_UP, {(name,): float(found.up) for name, found in seen.items()})
         self._metrics.replace(
             d.UPSTREAM_INFO,
             {(name, found.kind, found.version or ""): 1 for name, found in seen.items() if found.up},
         )
+        self._metrics.replace(d.UPSTREAM_LAST_LOOK, {(name,): found.at_unix_s for name, found in seen.items()})
+        self._metrics.replace(d.MODELS_INSTALLED, figures.installed)
+        self._metrics.replace(d.MODEL_LOADED, figures.loaded)
+        self._metrics.replace(d.MODEL_VRAM, figures.vram_bytes)
+        changes = self._observing.changes
+        self._metrics.set(d.UPSTREAM_CHANGES, changes.told)
+        self._metrics.set(d.UPSTREAM_CHANGES_LEFT_OUT, {(): changes.left_out})

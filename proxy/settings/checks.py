@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from proxy.core.config import Config, Upstream
+from proxy.core.config import Config, Price, Upstream
 from proxy.settings.addresses import HOST, is_any, is_ip, is_loopback, parse_address
 from proxy.settings.mistakes import UnusableError, said
 from proxy.settings.schema import Path
@@ -45,6 +45,8 @@ def check(config: Config, environ: Mapping[str, str], said_paths: set[Path]) -> 
     yield from _journal(config)
     for name, upstream in config.upstreams.items():
         yield from _named(name, upstream, environ)
+    for name, price in config.prices.items():
+        yield from _price(name, price)
 
 
 # --- addresses ---
@@ -139,3 +141,30 @@ def _named(name: str, upstream: Upstream, environ: Mapping[str, str]) -> Iterato
         which = "key_file" if upstream.key_file is not None else "key_env"
         besides = ((*path, "key_env"),)
         yield Found((*path, which), error.expected, error.came, error.hint, besides)
+
+
+# --- prices ---
+
+
+def _price(name: str, price: Price) -> Iterator[Found]:
+    """One way of pricing, whole: by tokens, by seconds of work, or by electricity; or a shadow price alone."""
+    path = ("prices", name)
+    for one, other in (("watts", "usd_per_kwh"), ("usd_per_kwh", "watts")):
+        if getattr(price, one) is not None and getattr(price, other) is None:
+            yield Found((*path, other), "both watts and usd_per_kwh", f"{one} alone", besides=((*path, one),))
+    electricity = price.watts is not None or price.usd_per_kwh is not None
+    tokens = price.input_usd_per_mtok is not None
+    ways = [name for name, used in (("input_usd_per_mtok", tokens), ("watts", electricity)) if used]
+    if price.gpu_second_usd is not None:
+        ways.append("gpu_second_usd")
+    by_tokens = price.output_usd_per_mtok or price.cached_usd_per_mtok is not None
+    if by_tokens and not tokens:
+        hint = "write 0 when prompt tokens are free"
+        yield Found((*path, "input_usd_per_mtok"), "a price of prompt tokens too", "nothing", hint, besides=(path,))
+    elif not ways and price.shadow_model is None:
+        expected = "input_usd_per_mtok, gpu_second_usd, watts with usd_per_kwh, or shadow_model"
+        yield Found(path, expected, "none of them")
+    elif len(ways) > 1:
+        yield Found(path, "one way of pricing", " and ".join(ways), "keep one of them")
+    if price.shadow_model == "":
+        yield Found((*path, "shadow_model"), "a model of litellm's price file", "nothing")

@@ -53,8 +53,14 @@ class Catalog:
 
 
 def digest(call: Call, each: model.Model) -> str:
-    """Made of the model's size and abilities and of the `weights` set, not of its name: a copy has the same."""
-    made_of = f"{each.parameter_size} {each.size_bytes} {each.capabilities} {call.settings.weights or ''}"
+    """Made of size, abilities, and the `weights` and `template` set, not of the name: a copy has the same.
+
+    Ollama's is that of the manifest, which names the template's blob too.
+    """
+    settings = call.settings
+    made_of = f"{each.parameter_size} {each.size_bytes} {each.capabilities} {settings.weights or ''}"
+    if settings.template:
+        made_of += f" {settings.template}"
     return hashlib.sha256(made_of.encode()).hexdigest()
 
 

@@ -14,6 +14,7 @@ import msgspec
 from sqlalchemy import BigInteger, Boolean, Double, Text
 
 from proxy.core.call import CallRecord
+from proxy.core.tool_event import ToolEvent
 from proxy.store.schema import calls
 
 TEXT_CHARACTERS: Final = 2048  # longest text kept; the longest user agent seen is 400, LiteLLM's errors reach 2000
@@ -21,24 +22,22 @@ ERRORS_KEPT: Final = 16
 MARK: Final = "ledger"  # in observer_errors of a record that was changed here
 
 _INT64: Final = 2**63
+_LISTS: Final = ("observer_errors", "tool_events")  # no columns of a plain value; the second is cleaned with its rows
 _NAMES: Final = tuple(field.name for field in msgspec.structs.fields(CallRecord))
 
 
 def _columns_of(*kinds: type) -> list[int]:
     """Places in a record of the columns of these types; `observer_errors` is a tuple there, not a text."""
-    return [
-        place
-        for place, name in enumerate(_NAMES)
-        if isinstance(calls.c[name].type, kinds) and name != "observer_errors"
-    ]
+    return [place for place, name in enumerate(_NAMES) if name not in _LISTS and isinstance(calls.c[name].type, kinds)]
 
 
 _texts = itemgetter(*_columns_of(Text))
 _ints = itemgetter(*_columns_of(BigInteger))
 _floats = itemgetter(*_columns_of(Double))
-_flags = itemgetter(*_columns_of(Boolean), -1)
+_flags = itemgetter(*_columns_of(Boolean))
 _INT_TYPES: Final = frozenset({int, type(None)})
 _FLOAT_TYPES: Final = frozenset({float, type(None)})
+_FLAG_TYPES: Final = frozenset({bool, type(None)})
 
 
 def clean(record: CallRecord) -> CallRecord:
@@ -47,10 +46,16 @@ def clean(record: CallRecord) -> CallRecord:
     Lone surrogates become U+FFFD, NUL goes, texts end after TEXT_CHARACTERS, numbers that are no number, not finite or
     beyond 64 bits become None.
     """
-    if _is_clean(record):
-        return record
     changed: dict[str, Any] = {}
-    for name in _NAMES[:-1]:
+    if record.tool_events:
+        events = clean_events(record.tool_events)
+        if events != record.tool_events:
+            changed["tool_events"] = events
+    if not changed and _is_clean(record):
+        return record
+    for name in _NAMES:
+        if name in _LISTS:
+            continue
         value = getattr(record, name)
         cleaned = _CLEANERS[type(calls.c[name].type)](value)
         if cleaned is not value and cleaned != value:
@@ -59,6 +64,18 @@ def clean(record: CallRecord) -> CallRecord:
     if changed or errors != record.observer_errors:
         return msgspec.structs.replace(record, **changed, observer_errors=(*errors, MARK))
     return record
+
+
+def clean_events(events: Any) -> tuple[ToolEvent, ...]:
+    """The events with texts that can be stored; what is no event goes."""
+    return tuple(_clean_event(event) for event in events if isinstance(event, ToolEvent))
+
+
+def _clean_event(event: ToolEvent) -> ToolEvent:
+    tool, call_id, called_in = _text(event.tool), _text(event.tool_call_id), _text(event.called_in)
+    if (tool, call_id, called_in) == (event.tool, event.tool_call_id, event.called_in):
+        return event
+    return msgspec.structs.replace(event, tool=tool, tool_call_id=call_id, called_in=called_in)
 
 
 def clean_text(text: str) -> str:
@@ -91,8 +108,7 @@ def _is_clean(record: CallRecord) -> bool:
         text = "".join([value for value in _texts(values) if value is not None])
     except TypeError:
         return False
-    stream, errors = _flags(values)
-    if errors or not (stream is None or stream is True or stream is False):
+    if record.observer_errors or not _FLAG_TYPES.issuperset(map(type, _flags(values))):
         return False
     return len(text) <= TEXT_CHARACTERS and text.isascii() and "\0" not in text
 

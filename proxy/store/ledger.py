@@ -12,6 +12,8 @@ from sqlalchemy import Connection, Engine, bindparam, delete, select
 
 from proxy.core.call import CallRecord
 from proxy.core.errors import LedgerDamaged, LedgerUnavailable
+from proxy.core.event import Event
+from proxy.store import upstream_changes
 from proxy.store.batch import Batch, Committed, OpenCall
 from proxy.store.cleaning import clean, clean_text
 from proxy.store.engine import file_identity, ledger_path, make_private, writer_engine
@@ -20,6 +22,8 @@ from proxy.store.reader import LedgerReader
 from proxy.store.rows import call_row, open_call, open_row
 from proxy.store.schema import calls, journal_positions, open_calls
 from proxy.store.statements import Bulk, Row, Statements
+from proxy.store.tool_events import all_rows
+from proxy.store.upstream_changes import UpstreamChanges
 from proxy.store.versions import bring_up_to_date
 
 _KNOWN_AMONG: Final = select(calls.c.call_id).where(calls.c.call_id.in_(bindparam("ids", expanding=True)))
@@ -46,6 +50,8 @@ class Ledger(LedgerReader):
             known = _known_among(connection, list(records))
             rows = [call_row(record) for call_id, record in records.items() if call_id not in known]
             refused = _insert(connection, self._statements.insert_calls, rows)
+            stored = (record for call_id, record in records.items() if call_id not in known and call_id not in refused)
+            _insert(connection, self._statements.insert_tool_events, all_rows(stored))
             _insert(connection, self._statements.insert_open, [open_row(call) for call in batch.opened])
             self._statements.delete_open.run(connection, [(clean_text(call_id),) for call_id in batch.closed])
             moved = [(clean_text(writer), *place) for writer, place in batch.positions.items()]
@@ -56,6 +62,14 @@ class Ledger(LedgerReader):
             repeated=known | _named_twice(batch.calls, records),
             refused=refused,
         )
+
+    def note_changes(self, changes: UpstreamChanges) -> list[Event]:
+        """Write events and the state that they lead to, in one transaction. Gives the events with their ids.
+
+        Raises as `commit`; then nothing was written.
+        """
+        with self._writing() as connection:
+            return upstream_changes.write(connection, changes)
 
     def positions(self) -> dict[str, tuple[int, int]]:
         """Writer -> (segment, offset) behind the last frame that the ledger holds."""

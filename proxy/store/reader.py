@@ -11,6 +11,9 @@ from typing import Final, Self
 from sqlalchemy import Connection, Engine, Select, func, select
 
 from proxy.core.errors import LedgerMissing
+from proxy.core.event import Event, KnownModel, KnownUpstream
+from proxy.core.remembered import RememberedTurn
+from proxy.store import tool_events, upstream_changes
 from proxy.store.batch import StoredCall, Totals
 from proxy.store.engine import file_identity, ledger_path, reader_engine, reading
 from proxy.store.failures import ledger_errors
@@ -75,6 +78,26 @@ class LedgerReader:
         with self._asking() as connection:
             return {row[0]: row[1] for row in connection.execute(latest)}
 
+    def events(self, *, last: int) -> list[Event]:
+        """The newest `last` events in the order of their commit, oldest first."""
+        with self._asking() as connection:
+            return upstream_changes.last_events(connection, last)
+
+    def known_models(self) -> list[KnownModel]:
+        """What the upstreams' models were at the last look."""
+        with self._asking() as connection:
+            return upstream_changes.known_models(connection)
+
+    def known_upstreams(self) -> list[KnownUpstream]:
+        """What the upstreams were at the last look that they answered."""
+        with self._asking() as connection:
+            return upstream_changes.known_upstreams(connection)
+
+    def remembered_turns(self, most: int) -> list[RememberedTurn]:
+        """The newest `most` calls that stand in a conversation, oldest first."""
+        with self._asking() as connection:
+            return tool_events.remembered_turns(connection, most)
+
     def close(self) -> None:
         """Give the file back."""
         self._engine.dispose()
@@ -87,7 +110,9 @@ class LedgerReader:
 
     def _stored(self, question: Select[tuple[object, ...]]) -> list[StoredCall]:
         with self._asking() as connection:
-            return [stored_call(row) for row in connection.execute(question).mappings()]
+            rows = connection.execute(question).mappings().all()
+            events = tool_events.events_of(connection, [row["call_id"] for row in rows if tool_events.has_events(row)])
+        return [stored_call(row, events.get(row["call_id"], ())) for row in rows]
 
     @contextmanager
     def _asking(self) -> Iterator[Connection]:

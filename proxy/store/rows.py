@@ -10,29 +10,35 @@ from sqlalchemy import RowMapping
 
 from proxy.core.call import CallRecord
 from proxy.core.exchange import Started
+from proxy.core.tool_event import ToolEvent
 from proxy.store.batch import OpenCall, StoredCall
 from proxy.store.cleaning import clean_text
 from proxy.store.statements import CALL_COLUMNS, Row
 
-assert tuple(CallRecord.__struct_fields__) == CALL_COLUMNS  # a row is the record's tuple; its last field is a list
-assert CALL_COLUMNS[-1] == "observer_errors"
+# A row is the record's tuple, but for two lists: one is JSON text there, the other is rows of a table of its own.
+assert tuple(name for name in CallRecord.__struct_fields__ if name != "tool_events") == CALL_COLUMNS
+_EVENTS: Final = CallRecord.__struct_fields__.index("tool_events")
+_ERRORS: Final = CALL_COLUMNS.index("observer_errors")
 
 _decode_started: Final = msgspec.json.Decoder(Started).decode
 
 
 def call_row(record: CallRecord) -> Row:
     """The record as a row of `calls`, without `seq`. The record must be clean."""
-    values = msgspec.structs.astuple(record)
-    errors = msgspec.json.encode(values[-1]).decode() if values[-1] else None
-    return (*values[:-1], errors)
+    values = list(msgspec.structs.astuple(record))
+    del values[_EVENTS]
+    errors = values[_ERRORS]
+    values[_ERRORS] = msgspec.json.encode(errors).decode() if errors else None
+    return tuple(values)
 
 
-def stored_call(row: RowMapping) -> StoredCall:
-    """A row of `calls` as it was committed."""
+def stored_call(row: RowMapping, tool_events: tuple[ToolEvent, ...] = ()) -> StoredCall:
+    """A row of `calls` as it was committed, and its rows of `tool_events`."""
     values: dict[str, Any] = dict(row)
     seq = values.pop("seq")
     errors = values.pop("observer_errors")
-    return StoredCall(seq, CallRecord(**values, observer_errors=tuple(json.loads(errors)) if errors else ()))
+    said = tuple(json.loads(errors)) if errors else ()
+    return StoredCall(seq, CallRecord(**values, observer_errors=said, tool_events=tool_events))
 
 
 def open_row(opened: OpenCall) -> Row:

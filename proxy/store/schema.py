@@ -1,7 +1,8 @@
 """Tables of the ledger. A change here needs a migration in migrations/versions and a new HEAD.
 
-Columns of `calls` are the fields of `core.call.CallRecord`, same names; a test holds the two together. Rows are narrow
-and indexes few: each index costs an insert about 2 µs.
+Columns of `calls` are the fields of `core.call.CallRecord`, same names and order; `tool_events` have their own. New
+ones come last, so that a migration need not copy the table. Rows are narrow and indexes few: each costs an insert about
+2 µs.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from typing import Final
 
 from sqlalchemy import BigInteger, Boolean, Column, Double, Index, Integer, LargeBinary, MetaData, Table, Text
 
-HEAD: Final = "0001"  # revision of the newest migration; a test compares it with alembic's
+HEAD: Final = "0004"  # revision of the newest migration; a test compares it with alembic's
 
 metadata = MetaData()
 
@@ -64,6 +65,43 @@ calls = Table(
     Column("client", Text),
     Column("user_agent", Text),
     Column("observer_errors", Text),  # JSON array of words; NULL = none
+    Column("model_digest", Text),
+    Column("model_quantization", Text),
+    Column("model_loaded_before", Boolean),
+    Column("cold_start", Boolean),
+    Column("cost_origin", Text),
+    Column("shadow_model", Text),
+    Column("shadow_cost_nanousd", BigInteger),
+    Column("shadow_source", Text),
+    Column("litellm_call_id", Text),
+    Column("litellm_model_group", Text),
+    Column("litellm_model", Text),
+    Column("litellm_model_id", Text),
+    Column("litellm_api_base", Text),
+    Column("litellm_retries", BigInteger),
+    Column("litellm_fallbacks", BigInteger),
+    Column("litellm_overhead_s", Double),
+    Column("client_sdk", Text),
+    Column("client_sdk_version", Text),
+    Column("client_language", Text),
+    Column("client_runtime", Text),
+    Column("client_app", Text),
+    Column("client_retry", BigInteger),
+    Column("claimed_user", Text),
+    Column("claimed_safety_identifier", Text),
+    Column("claimed_team", Text),
+    Column("claimed_project", Text),
+    Column("claimed_task", Text),
+    Column("claimed_session", Text),
+    Column("claimed_metadata", Text),  # JSON object
+    Column("conversation_id", Text),
+    Column("conversation_turn", BigInteger),
+    Column("conversation_hash", Text),  # observe.fingerprints.Kept
+    Column("tools_offered", BigInteger),
+    Column("tool_calls_invalid", BigInteger),
+    Column("tool_results", BigInteger),
+    Column("tool_result_errors", BigInteger),
+    Column("tool_round_trip_max_s", Double),
     Index("calls_call_id", "call_id", unique=True),
     Index("calls_started_unix_ns", "started_unix_ns"),
     sqlite_autoincrement=True,  # a row number is not given again after the newest rows were deleted
@@ -83,4 +121,58 @@ open_calls = Table(
     Column("call_id", Text, primary_key=True),
     Column("writer", Text, nullable=False),
     Column("started", LargeBinary, nullable=False),  # core.exchange.Started as JSON
+)
+
+# Fields of core.tool_event.ToolEvent, behind the call's id. Written and deleted with the call.
+tool_events = Table(
+    "tool_events",
+    metadata,
+    Column("call_id", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("position", BigInteger, primary_key=True),
+    Column("tool", Text),
+    Column("tool_call_id", Text),
+    Column("valid", Boolean),
+    Column("round_trip_s", Double),
+    Column("error", Boolean),
+    Column("called_in", Text),
+    Column("called_position", BigInteger),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("event_id", _Sequence, primary_key=True, autoincrement=True),
+    Column("at_unix_ns", BigInteger, nullable=False),  # when it was noticed
+    Column("kind", Text, nullable=False),  # core.event.EventKind
+    Column("upstream", Text),
+    Column("model", Text),
+    Column("before", Text),
+    Column("after", Text),
+    Column("details", Text),  # JSON object; NULL = none
+    sqlite_autoincrement=True,
+)
+
+# What the upstreams' models were at the last look. Written with the events, so that each change is told once.
+models = Table(
+    "models",
+    metadata,
+    Column("upstream", Text, primary_key=True),
+    Column("model", Text, primary_key=True),
+    Column("since_unix_ns", BigInteger, nullable=False),  # it has had this digest at least since then
+    Column("digest", Text),
+    Column("quantization", Text),
+    Column("context_length", BigInteger),  # the longest that it can
+    Column("template_hash", Text),
+    Column("loaded_context", BigInteger),  # what it was loaded with last
+    Column("loaded_context_unix_ns", BigInteger),  # when that was noticed
+    Column("gone_unix_ns", BigInteger),  # when it was first not listed any more; NULL = it is
+)
+
+upstreams = Table(
+    "upstreams",
+    metadata,
+    Column("upstream", Text, primary_key=True),
+    Column("version", Text),
+    Column("since_unix_ns", BigInteger, nullable=False),  # it has had this version at least since then
 )

@@ -9,7 +9,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Delete, Dialect, Insert, bindparam, delete
 from sqlalchemy.sql.schema import Table
 
-from proxy.store.schema import calls, journal_positions, open_calls
+from proxy.store.schema import calls, journal_positions, open_calls, tool_events
 
 CALL_COLUMNS: Final = tuple(column.name for column in calls.columns if column.name != "seq")
 
@@ -50,6 +50,7 @@ class Statements:
         self.delete_open = Bulk(
             delete(open_calls).where(open_calls.c.call_id == bindparam("call_id")), ["call_id"], dialect
         )
+        self.insert_tool_events = Bulk(insert(tool_events).on_conflict_do_nothing(), _names(tool_events), dialect)
         moved = insert(journal_positions)
         self.move_positions = Bulk(
             moved.on_conflict_do_update(

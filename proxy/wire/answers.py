@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
+from msgspec import UNSET, UnsetType
+
 from proxy.core.exchange import Exchange
 from proxy.core.usage import TokenCounts
 from proxy.wire import (
@@ -23,9 +25,10 @@ from proxy.wire import (
     openai_responses,
 )
 from proxy.wire.body import Looked
-from proxy.wire.draft import Draft, Payloads, ReadEvents, ReadWhole
+from proxy.wire.draft import Draft, Payloads, ReadEvents, ReadRuns, ReadWhole
 from proxy.wire.errors import from_plain_text, read_error, read_refusal
 from proxy.wire.headers import all_values
+from proxy.wire.litellm import LiteLLM, read_litellm
 from proxy.wire.meaning import Logprobs, Meaning
 from proxy.wire.ndjson import NdjsonReader
 from proxy.wire.routes import Dialect, Route, model_in_path
@@ -41,10 +44,11 @@ class Reader(NamedTuple):
     events: ReadEvents | None
     generates: bool
     streams_unasked: bool = False  # what happens when the request does not say
+    runs: ReadRuns | None = None  # a quicker way for the begin of a whole stream
 
 
 READERS: Final[dict[Dialect, Reader]] = {
-    "openai_chat": Reader(openai_chat.read_whole, openai_chat.read_events, True),
+    "openai_chat": Reader(openai_chat.read_whole, openai_chat.read_events, True, runs=openai_chat.read_runs),
     "openai_completions": Reader(openai_completions.read_whole, openai_completions.read_events, True),
     "openai_embeddings": Reader(openai_embeddings.read_whole, None, False),
     "openai_responses": Reader(openai_responses.read_whole, openai_responses.read_events, True),
@@ -64,23 +68,28 @@ class Asked(NamedTuple):
     stream_due: bool | None  # said, or the dialect's custom; None = the request cannot be read
 
 
-def read_meaning(exchange: Exchange, route: Route, looked: Looked) -> Meaning:
-    """What the call's bytes say. Only answers to POSTs have a meaning; others are passed on and timed."""
+def read_meaning(
+    exchange: Exchange, route: Route, looked: Looked, request: dict[str, Any] | UnsetType | None = UNSET
+) -> Meaning:
+    """What the call's bytes say. Only answers to POSTs have a meaning; others are passed on and timed.
+
+    request: what `request_object` gave, when somebody asked it before.
+    """
     finished = exchange.finished
     dialect: Dialect = route.dialect if finished.method == "POST" else "other"
     reader = READERS.get(dialect)
-    asked = _asked(exchange, streams_unasked=reader is not None and reader.streams_unasked)
+    said = request_object(exchange) if isinstance(request, UnsetType) else request
+    asked = _asked(exchange, said, streams_unasked=reader is not None and reader.streams_unasked)
     draft = Draft()
     draft.unread = looked.trouble
     if finished.method == "POST" and finished.upstream_status is not None:
         _read_answer(draft, reader, looked, refused=finished.upstream_status >= 400)
-    return _settle(draft, dialect, asked)
+    return _settle(draft, dialect, asked, read_litellm(exchange.answer_head))
 
 
-def _asked(exchange: Exchange, *, streams_unasked: bool) -> Asked:
+def _asked(exchange: Exchange, said: dict[str, Any] | None, *, streams_unasked: bool) -> Asked:
     """What the request says; what the relay saw of it counts where the kept body cannot be read."""
     finished = exchange.finished
-    said = _request_object(exchange)
     if said is not None:
         model, stream = foreign.as_name(said.get("model")), foreign.as_bool(said.get("stream"))
     else:
@@ -94,7 +103,8 @@ def _asked(exchange: Exchange, *, streams_unasked: bool) -> Asked:
     )
 
 
-def _request_object(exchange: Exchange) -> dict[str, Any] | None:
+def request_object(exchange: Exchange) -> dict[str, Any] | None:
+    """The request's body, unpacked; None when it is no JSON object or was not kept whole."""
     body = exchange.request_body
     codings = codings_of(all_values(exchange.request_head, b"content-encoding"))
     if codings:  # Codex sends zstd
@@ -114,7 +124,7 @@ def _read_answer(draft: Draft, reader: Reader | None, looked: Looked, *, refused
     elif reader is None or reader.events is None or refused:
         _read_errors(draft, _payloads(looked, form))
     else:
-        reader.events(draft, _payloads(looked, form))
+        reader.events(draft, _payloads(looked, form, draft, reader.runs))
 
 
 def _read_json(draft: Draft, reader: Reader | None, looked: Looked, *, refused: bool) -> None:
@@ -137,11 +147,16 @@ def _read_errors(draft: Draft, payloads: Payloads) -> None:
         draft.fail(read_error(said))
 
 
-def _payloads(looked: Looked, form: str) -> Payloads:
-    if form == "sse":
-        quick = read_plain(looked.body) if looked.gap_at is None else None
-        return quick if quick is not None else _sse(looked)
-    return _ndjson(looked)
+def _payloads(looked: Looked, form: str, draft: Draft | None = None, runs: ReadRuns | None = None) -> Payloads:
+    """The events; without those at the begin that `runs` has read into the draft."""
+    if form != "sse":
+        return _ndjson(looked)
+    plain = read_plain(looked.body) if looked.gap_at is None else None
+    if plain is None:
+        return _sse(looked)
+    datas, ends = plain
+    read = 0 if draft is None or runs is None else runs(draft, datas, ends)
+    return zip(datas[read:], ends[read:], strict=True)
 
 
 def _sse(looked: Looked) -> Iterator[tuple[bytes | None, int]]:
@@ -164,7 +179,7 @@ def _ndjson(looked: Looked) -> Iterator[tuple[bytes | None, int]]:
     yield from reader.close()
 
 
-def _settle(draft: Draft, dialect: Dialect, asked: Asked) -> Meaning:
+def _settle(draft: Draft, dialect: Dialect, asked: Asked, litellm: LiteLLM | None) -> Meaning:
     text = foreign.clean_text("".join(draft.text))
     reasoning = foreign.clean_text("".join(draft.reasoning))
     refusal = foreign.clean_text("".join(draft.refusal))
@@ -190,6 +205,7 @@ def _settle(draft: Draft, dialect: Dialect, asked: Asked) -> Meaning:
         tokens=tokens,
         tokens_source="reported" if reported else "missing",
         reported_cost_usd=draft.reported_cost_usd,
+        litellm=litellm,
         service_tier=draft.service_tier,
         system_fingerprint=draft.system_fingerprint,
         error=draft.error,

@@ -32,6 +32,7 @@ def read_events(draft: Draft, payloads: Payloads) -> None:
             usage = foreign.as_object(said.get("usage"))
             if usage:
                 draft.counts = anthropic_usage(usage if "input_tokens" in usage else {**opening, **usage})
+                draft.reported_cost_usd = foreign.as_number(usage.get("cost"))
         elif kind == "message_stop":
             draft.done = True
         elif kind == "error" or "error" in said:

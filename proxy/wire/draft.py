@@ -145,3 +145,4 @@ def _is_another(known: CallDraft, said_id: str | None, said_name: str | None) ->
 
 ReadWhole = Callable[[Draft, dict[str, Any]], None]
 ReadEvents = Callable[[Draft, Payloads], None]
+ReadRuns = Callable[[Draft, list[bytes], list[int]], int]  # gives how many events it read

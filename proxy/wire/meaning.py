@@ -8,6 +8,7 @@ import msgspec
 
 from proxy.core.outcomes import TokensSource
 from proxy.core.usage import TokenCounts
+from proxy.wire.litellm import LiteLLM
 from proxy.wire.routes import Dialect
 
 # Why an answer, or a part of it, could not be read.
@@ -79,6 +80,7 @@ class Meaning(msgspec.Struct, frozen=True, kw_only=True):
     tokens: TokenCounts = TokenCounts()
     tokens_source: TokensSource = "missing"
     reported_cost_usd: float | None = None  # LiteLLM's usage.cost
+    litellm: LiteLLM | None = None  # its own account, in the head; None = no LiteLLM answered
     service_tier: str | None = None
     system_fingerprint: str | None = None
     error: WireError | None = None

@@ -1,12 +1,14 @@
 """Reads /v1/chat/completions: OpenAI, Ollama of both styles, LiteLLM, vLLM. Pure.
 
-A stream is mostly events that hold one piece of text and nothing else. Once the first token is there, those are decoded
-by a strict typed decoder, 0.4 us each. What it refuses (tool calls, finish reasons, foreign types) or finds without
-text (usage, errors, junk) takes the general way, 2 us. A usage beside tokens is a running count (vLLM): left alone.
+A stream is mostly events that hold one piece of text and nothing else. Where only that piece differs they are read as a
+run (see runs), 0.2 us each; else, once the first token is there, by a strict typed decoder, 0.4 us each. What that
+refuses (tool calls, finish reasons, foreign types) or finds without text (usage, errors, junk) takes the general way,
+2 us. A usage beside tokens is a running count (vLLM): left alone.
 """
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final, Literal
 
 import msgspec
@@ -15,6 +17,7 @@ from proxy.wire import foreign
 from proxy.wire.draft import Draft, Payloads
 from proxy.wire.errors import read_error
 from proxy.wire.meaning import Mark
+from proxy.wire.runs import Run, run_at
 from proxy.wire.usage import is_zero, openai_usage
 
 # What is raised on bytes that are not in the usual form: msgspec's errors are ValueErrors; TypeError is for a line that
@@ -39,6 +42,10 @@ class _Choice(msgspec.Struct, forbid_unknown_fields=True, gc=False, kw_only=True
 class _Chunk(msgspec.Struct, gc=False):
     choices: tuple[_Choice]
 
+
+# Where a run may have its string. Tries: an opener, a first token, reasoning, what is behind it, the answer, one more.
+_FIELDS: Final = re.compile(rb'"(?:content|reasoning|reasoning_content)": ?("[^"\\]*(?:\\.[^"\\]*)*")')
+_TRIES: Final = 6
 
 _decode = msgspec.json.Decoder(_Chunk).decode
 
@@ -77,6 +84,48 @@ def read_events(draft: Draft, payloads: Payloads) -> None:
         elif draft.done:
             break
     draft.events = index + 1
+
+
+def read_runs(draft: Draft, datas: list[bytes], ends: list[int]) -> int:
+    """Read the first events of a stream as far as they come in runs; how many events need not be read any more."""
+    place = 0
+    for _ in range(_TRIES):
+        if place >= len(datas) or draft.done:
+            break
+        run = run_at(datas, place, _FIELDS, _said) if draft.identified else None
+        if run is None:
+            read_events(draft, [(datas[place], ends[place])])
+            place += 1
+        else:
+            behind = place + len(run.strings)
+            _take_run(draft, run, ends[place:behind])
+            place = behind
+    return len(datas) if draft.done else place  # what is behind an end mark is nobody's
+
+
+def _take_run(draft: Draft, run: Run, ends: list[int]) -> None:
+    first = Mark(event=draft.events, end=ends[0])
+    draft.first_token = draft.first_token or first
+    if run.word == "text":
+        draft.first_answer_token = draft.first_answer_token or first
+        draft.text += run.strings
+    else:
+        draft.reasoning += run.strings
+    draft.token_ends += ends
+    draft.events += len(ends)
+
+
+def _said(data: bytes, probe: str) -> str | None:
+    """What a chunk says with the probe in one place: `text`, `reasoning`, or None = not one of them alone."""
+    try:
+        delta = _decode(data).choices[0].delta
+    except _UNUSUAL:
+        return None
+    told = {"text": delta.content, "reasoning": delta.reasoning, "more": delta.reasoning_content}
+    spoke = [word for word, text in told.items() if text]
+    if len(spoke) != 1 or told[spoke[0]] != probe:
+        return None
+    return "text" if spoke[0] == "text" else "reasoning"
 
 
 def read_whole(draft: Draft, said: dict[str, Any]) -> None:

@@ -93,8 +93,8 @@ class SseReader:
         self._data_bytes = -1
 
 
-def read_plain(body: bytes) -> Iterator[tuple[bytes, int]] | None:
-    """(data, end) of each event of a whole body in the form that nearly all servers send, split in one go.
+def read_plain(body: bytes) -> tuple[list[bytes], list[int]] | None:
+    """Data and end of each event of a whole body in the form that nearly all servers send, split in one go.
 
     That form: `data: ` + one line + LF LF, again and again, nothing else. None = another form, for SseReader.
     What is left between the separators has no LF, so each is one line.
@@ -104,4 +104,4 @@ def read_plain(body: bytes) -> Iterator[tuple[bytes, int]] | None:
     datas = body[6:-2].split(b"\n\ndata: ")
     if b"\n" in b"".join(datas):
         return None
-    return zip(datas, accumulate(len(data) + 8 for data in datas), strict=False)
+    return datas, list(accumulate([len(data) + 8 for data in datas]))

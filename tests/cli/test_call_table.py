@@ -53,6 +53,11 @@ def test_tokens_that_nobody_reported_are_marked(source: str):
     assert " ~7 " in lines(call(completion_tokens=7, tokens_source=source))[1]
 
 
+@pytest.mark.parametrize(("source", "mark"), [("exact", ""), ("local", ""), ("at_least", ">"), ("estimated", "~")])
+def test_a_cost_that_is_not_the_whole_is_marked(source, mark):
+    assert f" {mark}$0.500000 " in lines(call(cost_nanousd=500_000_000, cost_source=source))[1]
+
+
 @pytest.mark.parametrize(
     ("nanousd", "expected"),
     [(0, "$0.00"), (1, "$1e-09"), (99_000, "$9.9e-05"), (123_456_789, "$0.123457"), (123_456_789_012, "$123.46")],

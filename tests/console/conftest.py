@@ -19,7 +19,7 @@ from proxy.observe.guards import Guards
 from proxy.observe.metrics import Metrics
 from proxy.observe.observing import Observing
 from proxy.observe.scrape import Scrape
-from proxy.observe.upstream_probe import Probe
+from proxy.observe.upstreams.watcher import Watcher
 from tests.observe.journals import FakeRelay
 
 UPSTREAM = ResolvedUpstream(
@@ -44,12 +44,19 @@ class Stage:
             prices={"llama3.2": Price(input_usd_per_mtok=1.0, output_usd_per_mtok=2.0)},
         )
         self.relay = FakeRelay(data)
-        self.probe = Probe([UPSTREAM], every_s=60)
+        self.watcher = Watcher([UPSTREAM], every_s=60)
         self.metrics = Metrics(["default"])
         log = CallLog(self.config.log, fd=-1)
-        self.observing = Observing(self.config, (self.metrics, log), Guards(), self.probe.kind, price_file=lambda: None)
-        Scrape(self.metrics, self.observing, self.probe, log, data)
-        self.health = Health(self.config, [UPSTREAM], self.observing, self.probe, self.metrics.last_success)
+        self.observing = Observing(
+            self.config,
+            (self.metrics, log),
+            Guards(),
+            self.watcher.kind,
+            watcher=self.watcher,
+            price_file=lambda: None,
+        )
+        Scrape(self.metrics, self.observing, self.watcher, log, data)
+        self.health = Health(self.config, [UPSTREAM], self.observing, self.watcher, self.metrics.last_success)
         self.console = Console(self.config, self.health, Exposition(self.metrics))
 
     async def until(self, true: Callable[[], bool]) -> None:

@@ -9,7 +9,7 @@ import msgspec
 
 from proxy.core.config import Config, Observer
 from proxy.journal.counters import Counter
-from proxy.observe.upstream_probe import Seen
+from proxy.observe.upstreams.looking import Seen
 from tests.console.conftest import UPSTREAM, Stage
 
 
@@ -56,7 +56,8 @@ async def test_a_disk_that_refuses(stage: Stage) -> None:
 
 
 async def test_an_upstream_that_is_down(stage: Stage) -> None:
-    stage.probe._seen["default"] = Seen(up=False, kind="auto", error="Connection refused", at_unix_s=time.time())
+    watch = stage.watcher._watches["default"]
+    watch.seen = Seen(up=False, kind="auto", error="Connection refused", at_unix_s=time.time())
     only_one = stage.health.report()
     stage.health._upstreams = (UPSTREAM, msgspec.structs.replace(UPSTREAM, name="other"))
     one_of_two = stage.health.report()

@@ -43,7 +43,14 @@ class FakeRelay:
         return started
 
     def finish(
-        self, call_id: str, *, request: bytes = REQUEST, answer: bytes = ANSWER, head: bytes = JSON_HEAD, **fields: Any
+        self,
+        call_id: str,
+        *,
+        request: bytes = REQUEST,
+        answer: bytes = ANSWER,
+        head: bytes = JSON_HEAD,
+        request_head: bytes = JSON_HEAD,
+        **fields: Any,
     ) -> None:
         """A call ends: well, unless the fields say otherwise."""
         usual: dict[str, Any] = {
@@ -62,7 +69,7 @@ class FakeRelay:
             frames.FINISHED,
             call_id,
             Finished(**{**_usual(call_id), **usual, **fields}),
-            request_head=JSON_HEAD,
+            request_head=request_head,
             request_body=request,
             answer_head=head,
             answer_body=answer,

@@ -9,6 +9,7 @@ from typing import Any
 from proxy.core.call import CallRecord
 from proxy.core.config import Price
 from proxy.journal.segments import journal_directory
+from proxy.observe.attribution import Attribution
 from proxy.observe.guards import Guards, Part
 from proxy.observe.interpreting import Interpreter
 from proxy.observe.pipeline import LedgerWriter, Pipeline
@@ -39,12 +40,14 @@ class Remembering:
 class Kit:
     """All that belongs to one pipeline."""
 
-    def __init__(self, data: Path, ledger: LedgerWriter, *, fail: str = "", **options: Any) -> None:
+    def __init__(self, data: Path, ledger: LedgerWriter, *, fail: str = "", key: bytes = b"k", **options: Any) -> None:
         self.guards = Guards(fail)
         self.state = ObserverState()
         self.metrics, self.log = Remembering("metrics"), Remembering("log")
         self.pauses: list[float] = []
-        interpreter = Interpreter(self.guards, PriceBook(PRICES, None), lambda _upstream: None)
+        interpreter = Interpreter(
+            self.guards, PriceBook(PRICES, None), lambda _upstream: None, attribution=Attribution(self.guards, key)
+        )
         settings: dict[str, Any] = {"pause": self.pauses.append, **options}
         self.pipeline = Pipeline(
             journal_directory(data), ledger, interpreter, (self.metrics, self.log), self.guards, self.state, **settings

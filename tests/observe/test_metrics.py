@@ -12,9 +12,11 @@ import msgspec
 import pytest
 
 from proxy.core.call import CallRecord
+from proxy.core.tool_event import ToolEvent
 from proxy.observe import definitions as d
 from proxy.observe.families import Family
 from proxy.observe.metrics import MODELS, SERIES, Metrics
+from proxy.observe.tool_names import TOOLS
 from proxy.store import Ledger, open_ledger
 from tests.observe.journals import FakeRelay
 from tests.observe.pipelines import Kit
@@ -96,8 +98,33 @@ def test_one_call_in_every_family_it_belongs_to(metrics: Metrics) -> None:
         ("llama3.2", "cached", "reported"): 4,
     }
     assert values(metrics, d.COST) == {("llama3.2", "default", "local"): 0.00003}
-    assert values(metrics, d.TOOL_CALLS) == {("llama3.2",): 2}
+    assert values(metrics, d.TOOL_CALLS) == {("llama3.2", "other"): 2}
     assert values(metrics, d.LAST_SUCCESS) == {("default",): 1_700_000_000.5}
+
+
+def test_a_shadow_cost_stands_beside_the_cost() -> None:
+    metrics = Metrics(["default"])
+    take(metrics, shadow_model="gpt-4o", shadow_cost_nanousd=2_000, shadow_source="exact")
+    take(metrics, shadow_model="gpt-4o", shadow_source="unknown")
+
+    assert values(metrics, d.SHADOW_COST) == {("llama3.2", "gpt-4o", "exact"): 0.000002}
+
+
+def test_what_litellm_tells_is_counted() -> None:
+    metrics = Metrics(["default"])
+    take(metrics, litellm_call_id="a", litellm_overhead_s=0.02, litellm_retries=2, litellm_fallbacks=1)
+    take(metrics, litellm_call_id="b", litellm_retries=0, litellm_fallbacks=0)
+
+    assert values(metrics, d.LITELLM_RETRIES) == {("llama3.2",): 2}
+    assert values(metrics, d.LITELLM_FALLBACKS) == {("llama3.2",): 1}
+
+
+def test_a_cost_of_a_path_without_tokens_counts() -> None:
+    """LiteLLM tells what an image cost."""
+    metrics = Metrics(["default"])
+    take(metrics, dialect="other", route="other", cost_nanousd=5, cost_source="exact")
+
+    assert values(metrics, d.COST) == {("llama3.2", "default", "exact"): 5e-9}
 
 
 def test_what_is_unknown_counts_as_nothing(metrics: Metrics) -> None:
@@ -197,3 +224,35 @@ def test_metrics_and_ledger_agree(tmp_path: Path, ledger: Ledger) -> None:
     assert sum(count for labels, count in tokens.items() if labels[1] == "prompt") == totals.prompt_tokens
     assert sum(count for labels, count in tokens.items() if labels[1] == "completion") == totals.completion_tokens
     assert round(sum(values(metrics, d.COST).values()) * 10**9) == totals.cost_nanousd > 0
+
+
+def test_tools_by_name() -> None:
+    metrics = Metrics(["default"])
+    offered = [ToolEvent(kind="offered", position=n, tool=tool) for n, tool in enumerate(("f", "g"))]
+    called = [
+        ToolEvent(kind="called", position=0, tool="f", valid=True),
+        ToolEvent(kind="called", position=1, tool="made up", valid=False),
+    ]
+    results = [
+        ToolEvent(kind="result", position=0, tool="f", round_trip_s=2.0, error=False),
+        ToolEvent(kind="result", position=1, tool="g", error=True),
+        ToolEvent(kind="result", position=2, error=True),
+    ]
+    take(metrics, tool_calls=3, tool_events=(*offered, *called, *results))
+
+    assert values(metrics, d.TOOLS_OFFERED) == {("f",): 1, ("g",): 1}
+    assert values(metrics, d.TOOL_CALLS) == {("llama3.2", "f"): 1, ("llama3.2", "other"): 2}
+    assert values(metrics, d.TOOL_CALLS_INVALID) == {("llama3.2", "other"): 1}
+    assert values(metrics, d.TOOL_ROUND_TRIP) == {("f",): 1}
+    assert values(metrics, d.TOOL_ERRORS) == {("g",): 1, ("none",): 1}
+
+
+def test_names_of_tools_are_capped() -> None:
+    metrics = Metrics(["default"])
+    for number in range(200):
+        take(metrics, tool_events=(ToolEvent(kind="offered", position=0, tool=f"tool_{number}"),))
+
+    found = values(metrics, d.TOOLS_OFFERED)
+    assert len(found) == TOOLS + 1
+    assert found[("other",)] == 200 - TOOLS
+    assert values(metrics, d.OVERFLOW)[("tools",)] == 200 - TOOLS

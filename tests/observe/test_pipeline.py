@@ -419,7 +419,7 @@ class _Faulty:
     def __init__(self, ledger: Ledger, error: Exception) -> None:
         self._ledger, self._errors = ledger, [error]
         self.positions, self.open_calls = ledger.positions, ledger.open_calls
-        self.forget_writer = ledger.forget_writer
+        self.forget_writer, self.remembered_turns = ledger.forget_writer, ledger.remembered_turns
 
     def commit(self, batch: Batch) -> Committed:
         if self._errors:

@@ -12,7 +12,7 @@ import pytest
 from proxy.core.config import Price
 from proxy.core.usage import TokenCounts
 from proxy.observe.price_file import installed_price_file
-from proxy.observe.pricing import UNKNOWN, Cost, PriceBook
+from proxy.observe.pricing import UNKNOWN, Cost, PriceBook, Shadow
 
 TOKENS = TokenCounts(prompt=1000, completion=100)
 GPT = {"litellm_provider": "openai", "mode": "chat", "input_cost_per_token": 1e-06, "output_cost_per_token": 2e-06}
@@ -36,13 +36,13 @@ def price_file(tmp_path: Path) -> Path:
 def test_the_price_file_is_exact_and_says_which_entry(price_file):
     cost = PriceBook({}, price_file).price_call("gpt-4o", None, TOKENS)
 
-    assert cost == Cost(nanousd=1_200_000, source="exact", origin="gpt-4o")
+    assert cost == Cost(nanousd=1_200_000, source="exact", origin="price_file:gpt-4o")
 
 
 def test_own_prices_win(price_file):
     cost = PriceBook({"gpt-4o": CHEAP}, price_file).price_call("gpt-4o", "gpt-4o", TOKENS)
 
-    assert cost == Cost(nanousd=120_000, source="local", origin="gpt-4o")
+    assert cost == Cost(nanousd=120_000, source="local", origin="settings:gpt-4o")
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,8 @@ def test_an_exact_name_goes_before_patterns_and_the_first_pattern_wins(model: st
     names = ["llama3.2:*", "llama*", "llama3.2:1b", "qwen3", "mistral:latest", "phi[?]"]
     book = PriceBook(dict.fromkeys(names, CHEAP), None)
 
-    assert book.price_call(model, None, TOKENS, kind="ollama").origin == origin
+    expected = f"settings:{origin}" if origin is not None else None
+    assert book.price_call(model, None, TOKENS, kind="ollama").origin == expected
 
 
 def test_own_prices_know_cached_tokens():
@@ -97,15 +98,15 @@ def test_rows_of_ollama_are_no_price_behind_a_litellm_either(price_file):
 def test_a_stated_zero_is_a_price_and_a_missing_one_is_none(price_file):
     book = PriceBook({}, price_file)
 
-    assert book.price_call("gpt-free", None, TOKENS) == Cost(nanousd=0, source="exact", origin="gpt-free")
-    assert book.price_call("gpt-odd", None, TOKENS) == Cost(origin="gpt-odd")
+    assert book.price_call("gpt-free", None, TOKENS) == Cost(nanousd=0, source="exact", origin="price_file:gpt-free")
+    assert book.price_call("gpt-odd", None, TOKENS) == Cost(origin="price_file:gpt-odd")
 
 
 def test_what_answered_is_looked_for_first(price_file):
     book = PriceBook({}, price_file)
 
-    assert book.price_call("gpt-free", "gpt-4o", TOKENS).origin == "gpt-4o"
-    assert book.price_call("gpt-4o", "gpt-9", TOKENS).origin == "gpt-4o"
+    assert book.price_call("gpt-free", "gpt-4o", TOKENS).origin == "price_file:gpt-4o"
+    assert book.price_call("gpt-4o", "gpt-9", TOKENS).origin == "price_file:gpt-4o"
 
 
 @pytest.mark.parametrize(
@@ -115,9 +116,9 @@ def test_what_answered_is_looked_for_first(price_file):
 def test_without_counts_there_is_no_cost(price_file, tokens: TokenCounts):
     book = PriceBook({"own": CHEAP}, price_file)
 
-    for model in ("gpt-4o", "own"):
+    for model, origin in (("gpt-4o", "price_file:gpt-4o"), ("own", "settings:own")):
         cost = book.price_call(model, None, tokens)
-        assert (cost.nanousd, cost.source, cost.origin) == (None, "unknown", model)
+        assert (cost.nanousd, cost.source, cost.origin) == (None, "unknown", origin)
 
 
 def test_a_count_whose_price_is_0_may_be_missing():
@@ -176,3 +177,81 @@ def test_a_price_costs_microseconds(model: str):
     best_s = min(timeit.repeat(lambda: book.price_call(model, model, tokens), number=1000, repeat=5)) / 1000
 
     assert best_s < 40e-6
+
+
+# -- shadow prices -------------------------------------------------------------------------------------------
+
+
+def test_a_shadow_price_stands_beside_the_own_one(price_file):
+    own = Price(input_usd_per_mtok=0.1, output_usd_per_mtok=0.2, shadow_model="gpt-4o")
+
+    cost = PriceBook({"llama*": own}, price_file).price_call("llama3", None, TOKENS, kind="ollama")
+
+    shadow = Shadow(model="gpt-4o", nanousd=1_200_000, source="exact")
+    assert cost == Cost(nanousd=120_000, source="local", origin="settings:llama*", shadow=shadow)
+
+
+def test_a_shadow_price_alone_leaves_the_cost_as_it_is(price_file):
+    book = PriceBook({"*": Price(shadow_model="gpt-4o")}, price_file)
+
+    local = book.price_call("llama3", None, TOKENS, kind="ollama")
+    cloud = book.price_call("gpt-free", None, TOKENS)
+
+    assert (local.nanousd, local.source) == (None, "unknown")
+    assert (cloud.nanousd, cloud.source, cloud.origin) == (0, "exact", "price_file:gpt-free")
+    assert local.shadow == cloud.shadow == Shadow(model="gpt-4o", nanousd=1_200_000, source="exact")
+
+
+@pytest.mark.parametrize("model", ["gpt-unheard-of", "ollama/llama3", "gpt-odd"])
+def test_a_shadow_model_without_a_price_is_unknown(price_file, model: str):
+    cost = PriceBook({"*": Price(shadow_model=model)}, price_file).price_call("llama3", None, TOKENS)
+
+    assert cost.shadow == Shadow(model=model)
+
+
+def test_work_has_a_shadow_price_by_tokens(price_file):
+    book = PriceBook({"*": Price(gpu_second_usd=0.001, shadow_model="gpt-4o")}, price_file)
+
+    cost = book.price_call("llama3", None, TOKENS, work_ns=10**9)
+
+    assert (cost.nanousd, cost.source) == (1_000_000, "local")
+    assert cost.shadow == Shadow(model="gpt-4o", nanousd=1_200_000, source="exact")
+
+
+# -- tokens that nobody reported -----------------------------------------------------------------------------
+
+
+def test_counted_tokens_are_priced_as_far_as_they_go(price_file):
+    """A client that left: its completion was seen, its prompt is not known."""
+    book = PriceBook({"own": Price(input_usd_per_mtok=1, output_usd_per_mtok=2, shadow_model="gpt-4o")}, price_file)
+    seen = TokenCounts(completion=7)
+
+    own = book.price_call("own", None, seen, tokens_source="counted")
+    published = book.price_call("gpt-4o", None, seen, tokens_source="counted")
+
+    assert (own.nanousd, own.source, own.origin) == (14_000, "at_least", "settings:own")
+    assert own.shadow == Shadow(model="gpt-4o", nanousd=14_000, source="at_least")
+    assert (published.nanousd, published.source) == (14_000, "at_least")
+
+
+def test_estimated_tokens_have_an_estimated_cost(price_file):
+    cost = PriceBook({}, price_file).price_call("gpt-4o", None, TOKENS, tokens_source="estimated")
+
+    assert (cost.nanousd, cost.source, cost.origin) == (1_200_000, "estimated", "price_file:gpt-4o")
+
+
+# -- behind LiteLLM ------------------------------------------------------------------------------------------
+
+
+def test_the_deployment_that_litellm_names_is_the_only_name(price_file):
+    """An alias may be called like a cloud's model, and be an Ollama."""
+    book = PriceBook({}, price_file)
+
+    assert book.price_call("gpt-4o", "gpt-4o", TOKENS, deployment="ollama_chat/llama3", kind="litellm") == UNKNOWN
+    assert book.price_call("alias", "alias", TOKENS, deployment="openai/gpt-4o").origin == "price_file:gpt-4o"
+
+
+def test_own_prices_know_a_deployment_by_its_name():
+    cost = PriceBook({"ollama_chat/*": CHEAP}, None).price_call("a", None, TOKENS, deployment="ollama_chat/llama3")
+
+    assert (cost.source, cost.origin) == ("local", "settings:ollama_chat/*")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from proxy.core.config import Config, Journal, Upstream
+from proxy.core.config import Config, Journal, Price, Upstream
 from proxy.settings.checks import check
 
 
@@ -30,6 +30,9 @@ def test_the_defaults_are_right():
         Config(upstreams={"a": Upstream(url="http://a", models=("*",))}),
         Config(allowed_hosts=("*.example.com", "box", "10.0.0.1", "::1")),
         Config(data="/nowhere/yet"),
+        Config(prices={"a": Price(input_usd_per_mtok=1.0), "b": Price(input_usd_per_mtok=0, output_usd_per_mtok=1.0)}),
+        Config(prices={"a": Price(gpu_second_usd=1.0), "b": Price(watts=300, usd_per_kwh=0.3, shadow_model="gpt-4o")}),
+        Config(prices={"*": Price(shadow_model="gpt-4o")}),
     ],
 )
 def test_what_works_is_let_pass(config):
@@ -62,6 +65,15 @@ def test_what_works_is_let_pass(config):
         (Config(upstreams={"a": Upstream(url="a", models=("*",))}), "upstreams.a.url: expected an address"),
         (Config(upstreams={"a": Upstream(url="http://a", models=("*",), key_env="NO_K")}), "upstreams.a.key_env: "),
         (Config(upstreams={"a": Upstream(url="http://a", models=("*",), key_file="/no")}), "upstreams.a.key_file: "),
+        (Config(prices={"a": Price()}), "prices.a: expected input_usd_per_mtok, gpu_second_usd, watts with"),
+        (Config(prices={"a": Price(output_usd_per_mtok=1.0)}), "prices.a.input_usd_per_mtok: expected a price of"),
+        (
+            Config(prices={"a": Price(watts=300)}),
+            "prices.a.usd_per_kwh: expected both watts and usd_per_kwh, came watts",
+        ),
+        (Config(prices={"a": Price(usd_per_kwh=0.3)}), "prices.a.watts: expected both watts and usd_per_kwh"),
+        (Config(prices={"a": Price(input_usd_per_mtok=0, gpu_second_usd=1)}), "prices.a: expected one way of pricing"),
+        (Config(prices={"a": Price(shadow_model="")}), "prices.a.shadow_model: expected a model of litellm's"),
     ],
 )
 def test_what_does_not_work_is_told(config, wrong):

@@ -175,5 +175,5 @@ def body_of(raw: bytes) -> bytes:
 async def until(stand_in: StandIn, counted: str, value: int = 1, within_s: float = 2.0) -> None:
     """Wait until stats.`counted` is `value`."""
     async with asyncio.timeout(within_s):
-        while getattr(stand_in.stats, counted) != value:  # noqa: ASYNC110 (a counter has no event)
+        while getattr(stand_in.stats, counted) != value:
             await asyncio.sleep(0.005)

@@ -71,7 +71,7 @@ async def test_openai_breaking_off_is_noticed(stand_in: StandIn) -> None:
             break
         await stream.close()
         async with asyncio.timeout(2):
-            while not stand_in.stats.cancelled:  # noqa: ASYNC110
+            while not stand_in.stats.cancelled:
                 await asyncio.sleep(0.005)
 
     assert stand_in.stats.left[0].phase == "stream"

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proxy.core.call import CallRecord
+from proxy.core.tool_event import TOOL_EVENT_KINDS, ToolEvent
 from proxy.store.cleaning import MARK, TEXT_CHARACTERS, clean, clean_text
 from proxy.store.rows import call_row
 
@@ -78,11 +79,23 @@ def of_anything(hint: Any) -> st.SearchStrategy[Any]:
     return st.one_of(*known, poison) if Literal not in map(get_origin, kinds) else st.one_of(st.text(), poison)
 
 
-HINTS = {name: hint for name, hint in get_type_hints(CallRecord).items() if name != "observer_errors"}
+EVENTS = st.lists(
+    st.builds(
+        ToolEvent,
+        kind=st.sampled_from(TOOL_EVENT_KINDS),
+        position=st.integers(0, 64),
+        tool=st.none() | st.text(st.characters(exclude_categories=()), max_size=40),
+        tool_call_id=st.none() | st.sampled_from(["\ud800\0", "y" * 5000]),
+    ),
+    max_size=3,
+).map(tuple)
+LISTS = ("observer_errors", "tool_events")
+HINTS = {name: hint for name, hint in get_type_hints(CallRecord).items() if name not in LISTS}
+FIELDS = {"tool_events": EVENTS, **{name: of_anything(hint) for name, hint in HINTS.items()}}
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.fixed_dictionaries({}, optional={name: of_anything(hint) for name, hint in HINTS.items()}))
+@given(st.fixed_dictionaries({}, optional=FIELDS))
 def test_whatever_is_in_a_record_a_driver_takes_it(fields: dict[str, Any]):
     required = dict.fromkeys(("request_id", "route", "dialect", "method", "outcome"), "x")
     record = CallRecord(**{"call_id": "a", "started_unix_ns": 1, **required, **fields})

@@ -56,7 +56,7 @@ def test_byte_by_byte_is_the_same(stream: bytes) -> None:
 def test_the_quick_way_is_the_general_way(stream: bytes) -> None:
     quick = read_plain(stream)
     if quick is not None:
-        assert list(quick) == [(event.data, event.end) for event in events_of([stream])]
+        assert list(zip(*quick, strict=True)) == [(event.data, event.end) for event in events_of([stream])]
 
 
 def test_an_event_has_its_name_data_and_end() -> None:

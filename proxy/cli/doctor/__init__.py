@@ -67,7 +67,7 @@ def examine(config: Config, upstreams: tuple[ResolvedUpstream, ...]) -> list[Fin
         *examine_directory(config),
         examine_clock(),
         examine_limits(),
-        *examine_parts(),
+        *examine_parts(config.prices),
     ]
 
 

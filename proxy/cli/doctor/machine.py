@@ -7,9 +7,14 @@ import platform
 import resource
 import time
 from datetime import UTC, datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from proxy.cli.doctor.findings import Finding, ok, warning, wrong
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from proxy.core.config import Price
 
 _FILES_ADVISED: Final = 4096
 # Before the first release, or long after: a machine without a clock battery starts in 1970 or 2000.
@@ -38,9 +43,9 @@ def examine_limits() -> Finding:
     return warning("open files", f"up to {soft}, so about {max(0, soft - 64) // 2} calls at once", todo)
 
 
-def examine_parts() -> list[Finding]:
-    """Python, the C parsers and loop that make it fast, the price file."""
-    return [_python(), *_compiled(), examine_prices()]
+def examine_parts(own: Mapping[str, Price] | None = None) -> list[Finding]:
+    """Python, the C parsers and loop that make it fast, the price file. own: the settings' `prices`."""
+    return [_python(), *_compiled(), examine_prices(own)]
 
 
 def _python() -> Finding:
@@ -76,13 +81,20 @@ def _importable(name: str) -> bool:
     return True
 
 
-def examine_prices() -> Finding:
-    """litellm's price file, as the observer will read it."""
+def examine_prices(own: Mapping[str, Price] | None = None) -> Finding:
+    """litellm's price file, as the observer will read it, and whether it has the shadow models of the settings."""
+    from proxy.observe.model_names import price_key
     from proxy.observe.price_file import PriceFile, installed_price_file
 
-    status = PriceFile(installed_price_file()).status
+    file = PriceFile(installed_price_file())
+    status = file.status
     if not status.entries:
         found = f"no price file ({status.error or 'litellm is not installed'}): calls are counted, but not priced"
         return warning("prices", found, "install again (make setup), or give your own under `prices`")
+    shadows = {price.shadow_model for price in (own or {}).values() if price.shadow_model is not None}
+    strange = sorted(model for model in shadows if price_key(file, model) is None)
+    if strange:
+        found = f"shadow_model {', '.join(strange)} is not in litellm's price file"
+        return warning("prices", found, "write a name as in that file: gpt-4o-mini")
     changed = datetime.fromtimestamp(status.modified_unix_s or 0, UTC)
     return ok("prices", f"litellm's price file, {status.entries} models, installed {changed:%Y-%m-%d}")

@@ -8,6 +8,7 @@ import resource
 import pytest
 
 from proxy.cli.doctor import machine
+from proxy.core.config import Price
 
 
 def test_here_all_parts_are_there():
@@ -69,3 +70,12 @@ def test_no_price_file_is_a_warning(monkeypatch):
 
     assert finding.mark == "warning"
     assert "litellm is not installed" in finding.found
+
+
+def test_a_shadow_model_that_nobody_sells_is_told():
+    own = {"a": Price(shadow_model="gpt-4o-mini"), "b": Price(shadow_model="gpt-4o-mimi")}
+
+    finding = machine.examine_prices(own)
+
+    assert finding.mark == "warning"
+    assert "shadow_model gpt-4o-mimi is not" in finding.found

@@ -3,43 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 
 import pytest
 from aiohttp import ClientSession, web
 
 from proxy.core.config import UpstreamKind
-from proxy.core.upstreams import ResolvedUpstream
-from proxy.observe import upstream_probe
-from proxy.observe.upstream_probe import Probe, look
-
-Answer = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
-
-
-def upstream(port: int, kind: UpstreamKind = "auto") -> ResolvedUpstream:
-    return ResolvedUpstream(
-        name="default",
-        scheme="http",
-        host="127.0.0.1",
-        port=port,
-        kind=kind,
-        key="secret",
-        connect_s=1,
-        first_byte_s=1,
-        between_bytes_s=1,
-    )
-
-
-@asynccontextmanager
-async def serving(answer: Answer) -> AsyncIterator[int]:
-    """A server on a port of its own."""
-    runner = web.ServerRunner(web.Server(answer), shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    yield runner.addresses[0][1]
-    await runner.cleanup()
+from proxy.observe.upstreams import asking
+from proxy.observe.upstreams.looking import look
+from tests.observe.upstreams.servers import Answer, serving, until, upstream, watching
 
 
 async def ollama(request: web.BaseRequest) -> web.Response:
@@ -100,43 +71,38 @@ async def test_it_asks_free_paths_and_sends_no_key() -> None:
 
 
 async def test_going_down_and_coming_back(unused_tcp_port: int) -> None:
-    probe = Probe([upstream(unused_tcp_port)], every_s=0.02)
-    running = asyncio.get_running_loop().create_task(probe.run())
-    await _until(lambda: bool(probe.seen()))
-    down = probe.seen()["default"]
-    runner = web.ServerRunner(web.Server(ollama), shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", unused_tcp_port).start()
-    await _until(lambda: probe.seen()["default"].up)
-    kind_up = probe.kind("default")
-    await runner.cleanup()
-    await _until(lambda: not probe.seen()["default"].up)
-
-    running.cancel()
+    async with watching(upstream(unused_tcp_port), every_s=0.02) as watcher:
+        down = watcher.seen()["default"]
+        runner = web.ServerRunner(web.Server(ollama), shutdown_timeout=0.1)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", unused_tcp_port).start()
+        await until(lambda: watcher.seen()["default"].up)
+        kind_up = watcher.kind("default")
+        await runner.cleanup()
+        await until(lambda: not watcher.seen()["default"].up)
 
     assert (down.up, down.kind, down.error) == (False, "auto", "Connection refused")
-    assert kind_up == probe.kind("default") == "ollama"
-    assert probe.kind("another") is None
+    assert kind_up == watcher.kind("default") == "ollama"
+    assert watcher.kind("another") is None
 
 
 async def test_a_mute_upstream_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(upstream_probe, "TIMEOUT_S", 0.1)
+    monkeypatch.setattr(asking, "TIMEOUT_S", 0.1)
 
     async def mute(_request: web.BaseRequest) -> web.Response:
         await asyncio.sleep(60)
         raise AssertionError
 
-    async with serving(mute) as port:
-        probe = Probe([upstream(port)], every_s=60)
-        running = asyncio.get_running_loop().create_task(probe.run())
-        await _until(lambda: bool(probe.seen()))
-        running.cancel()
-
-    assert probe.seen()["default"].up is False
-    assert "no answer" in (probe.seen()["default"].error or "")
+    async with serving(mute) as port, watching(upstream(port)) as watcher:
+        assert watcher.seen()["default"].up is False
+        assert "no answer" in (watcher.seen()["default"].error or "")
 
 
-async def _until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while not true():
-            await asyncio.sleep(0.01)
+async def test_a_long_page_at_a_health_path_is_an_answer() -> None:
+    async def page(_request: web.BaseRequest) -> web.Response:
+        return web.Response(status=404, body=b"x" * 1_000_000)
+
+    async with serving(page) as port, asking.open_session() as session:
+        seen = await look(session, upstream(port))
+
+    assert seen.up
