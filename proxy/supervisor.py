@@ -35,6 +35,8 @@ _BACKOFF_S: Final = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 10.0)
 # The observer's time to read the rest of the journal once the relays are gone.
 _OBSERVER_S: Final = 15.0
 _PR_SET_PDEATHSIG: Final = 1
+# A lock that is held for longer than this is held by a living supervisor.
+_LOCK_S: Final = 0.5
 
 
 class Orders(msgspec.Struct, frozen=True, kw_only=True):
@@ -225,7 +227,17 @@ def take_data_directory(data: Path) -> int:
     """Make the data directory and lock it. Gives the descriptor that holds the lock; raises BlockingIOError."""
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = os.open(supervisor_lock(data), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    deadline = time.monotonic() + _LOCK_S
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except BlockingIOError:
+            # Orphans of a killed supervisor look for us by taking the lock shared, for a moment each.
+            if time.monotonic() >= deadline:
+                os.close(lock)
+                raise
+            time.sleep(0.01)
     os.ftruncate(lock, 0)
     os.write(lock, f"{os.getpid()}\n".encode())
     return lock

@@ -16,4 +16,7 @@ def stand_in(*, host: str, port: int) -> None:
     """
     from proxy.standin.server import run
 
-    run(host=host, port=port)
+    try:
+        run(host=host, port=port)
+    except OSError as error:
+        raise click.ClickException(f"cannot listen on {host} port {port}: {error.strerror or error}") from None

@@ -96,7 +96,7 @@ class Health:
         """What /ready waits for; empty = ready. Only our own parts: an upstream that is down is not our absence."""
         state = self._observing.state
         waits = []
-        if not any(relay.lives for relay in relays_of(self._journal, None)):
+        if not any(relay.lives and not relay.count(Counter.DRAINING) for relay in relays_of(self._journal, None)):
             waits.append("relay")
         if state.doing != "observing":
             waits.append("ledger" if state.doing == "ledger_away" else "observer")
@@ -188,8 +188,11 @@ class Health:
 
     def _problems(self, parts: Mapping[str, Any]) -> Iterator[Problem]:
         alive = parts["relays"]["living"]
+        draining = sum(process["draining"] for process in parts["relays"]["processes"])
         if alive == 0:
             yield Problem("failing", "relays", "No relay process runs: calls are not taken.")
+        elif draining == alive:
+            yield Problem("failing", "relays", "Shutting down: running calls finish, new ones are refused.")
         elif alive < self._config.workers:
             yield Problem("degraded", "relays", f"{alive} of {self._config.workers} relay processes run.")
         state = self._observing.state
@@ -204,6 +207,9 @@ class Health:
             yield Problem("failing", "observer", "The observer has stopped; calls are kept in the journal.")
         elif state.lag_s() > LATE_S:
             yield Problem("degraded", "observer", f"The observer is {state.lag_s():.0f} s behind.")
+        if lost := sum(state.lost.values()):
+            text = f"{lost} calls were lost since this start, see sightglass_calls_lost_total; they are in no record."
+            yield Problem("degraded", "journal", text)
         if parts["journal"]["writing"] == "backlog":
             why = f" ({parts['journal']['last_error']})" if parts["journal"]["last_error"] else ""
             yield Problem("degraded", "journal", f"The disk refuses or stalls{why}: records wait in memory.")

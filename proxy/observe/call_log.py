@@ -65,7 +65,9 @@ class CallLog:
     def prepare(self, record: CallRecord) -> bytes:
         """The line; empty when the level leaves it out."""
         say = self._logger.warning if record.outcome in FAULTS else self._logger.info
-        line: bytes | None = say("call", **call_json(record))
+        fields = call_json(record)
+        fields.pop("error_message", None)  # an upstream's own words may repeat content; the ledger has them
+        line: bytes | None = say("call", **fields)
         return line or b""
 
     def deliver(self, prepared: Sequence[bytes]) -> None:

@@ -21,6 +21,7 @@ from proxy.journal import frames
 from proxy.journal.counters import Counter
 from proxy.journal.writer import JournalWriter
 from proxy.relay.faults import Fault
+from proxy.relay.heads import STRUCK
 from proxy.relay.outbox import Outbox
 
 # Piece timings kept of one call; later reads are added to the last one. 100,000 x 12 bytes = 1.2 MB.
@@ -29,6 +30,8 @@ PIECES_KEPT: Final = 100_000
 _random_bits: Final = Random().getrandbits  # noqa: S311 - seeded from the system; ids need to be unlike, not secret
 # What a request id may be made of to be taken over: visible ASCII, as header values in logs and URLs.
 _ID_BYTES: Final = frozenset(range(0x21, 0x7F))
+# Shorter ones ("none", "unused") protect nothing, and would be found in ordinary text.
+_SECRET_BYTES: Final = 8
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -59,6 +62,7 @@ class Call:
         "last_read_at",
         "notes",
         "request_head",
+        "secrets",
         "sent_at",
         "waited_s",
     )
@@ -85,6 +89,7 @@ class Call:
             target=target if target.isascii() else _foreign(target),
         )
         self.request_head = self.answer_head = b""
+        self.secrets: list[bytes] = []  # struck out of what is kept of an error: servers like to repeat a wrong key
         self.sent_at: float | None = None
         self.headers_at: float | None = None
         self.last_read_at: float | None = None
@@ -103,8 +108,9 @@ class Call:
         self._sizes: list[int] = []
 
     def take_request_id(self, value: bytes | None) -> None:
-        """The client's or upstream's x-request-id becomes the call's when it is a sane one."""
-        if value and len(value) <= 128 and _ID_BYTES.issuperset(value):
+        """A sane x-request-id becomes the call's: the client's, else the upstream's, else it stays the one we made."""
+        ours = self.notes.request_id == self.notes.call_id
+        if value and ours and len(value) <= 128 and _ID_BYTES.issuperset(value):
             self.notes.request_id = value.decode("ascii")
 
     def start(self) -> None:
@@ -192,6 +198,12 @@ class Call:
         """Bytes of an answer that are kept from its begin."""
         return self._settings.answer_bytes - self._settings.answer_bytes // 4
 
+    def _struck(self, body: bytes) -> bytes:
+        for secret in self.secrets:
+            if len(secret) >= _SECRET_BYTES:
+                body = body.replace(secret, STRUCK)
+        return body
+
     def _keep_tail(self, piece: bytes) -> None:
         """Past the part kept from the begin, only the last bytes are kept, whatever lies between."""
         if self._answer_tail is None:
@@ -209,7 +221,7 @@ class Call:
         """The answer as kept; notes what was left out of its middle."""
         head = b"".join(self._answer)
         if self._answer_tail is None:
-            return head
+            return head if (self.notes.status or 0) < 400 else self._struck(head)
         tail = b"".join(self._answer_tail)
         tail = tail[max(len(tail) - self._settings.answer_bytes // 4, 0) :]
         cut = self._answer_bytes - len(head) - len(tail)

@@ -14,6 +14,7 @@ import ssl
 import time
 from collections.abc import Sequence
 from typing import Final
+from urllib.parse import unquote
 
 from aiohttp import HttpVersion10, HttpVersion11, web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -149,7 +150,10 @@ class RelayHandler:
             else:
                 body = Body([], content=content, length=head.length)
         notes = call.notes
-        upstream = self._routing.upstream_for(notes.model)
+        model = notes.model
+        if model is None and self._routing.by_model:
+            model = _unquoted(routes.model_in_path(target))
+        upstream = self._routing.upstream_for(model)
         notes.upstream, notes.upstream_kind = upstream.name, upstream.kind
         lane = self._lanes[upstream.name]
         edit = None
@@ -295,6 +299,7 @@ class RelayHandler:
         """What the head says of the call."""
         notes = call.notes
         call.request_head = head.kept()
+        call.secrets = head.secrets
         if head.request_id is not None:
             call.take_request_id(head.request_id)
         if head.user_agent is not None:
@@ -327,10 +332,11 @@ class RelayHandler:
             client.break_off()
             return
         call.notes.status = fault.status
-        call.finish(fault)
         answer = faults.error_answer(
             fault, request_id=call.notes.request_id, close=not client.persistent, head_only=client.head_only
         )
+        call.notes.response_bytes = len(answer.partition(b"\r\n\r\n")[2])
+        call.finish(fault)
         call.send(client.send, answer)
 
     def _answer_own(self, target: str, client: ClientConnection) -> web.StreamResponse:
@@ -389,6 +395,10 @@ class Lane:
 def _note_model(call: Call, body: Body) -> None:
     peeked = read_body(body)
     call.notes.model, call.notes.stream = peeked.model, peeked.stream
+
+
+def _unquoted(model: str | None) -> str | None:
+    return unquote(model) if model is not None else None
 
 
 def _words(error: OSError) -> str:

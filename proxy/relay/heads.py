@@ -72,6 +72,7 @@ class RequestHead:
         "host",
         "length",
         "request_id",
+        "secrets",
         "upgrade",
         "user_agent",
     )
@@ -79,6 +80,7 @@ class RequestHead:
     def __init__(self, raw_headers: RawHeaders) -> None:
         self._struck: list[tuple[int, bytes]] = []  # (index, line as kept) of secrets
         self._credentials_at: list[int] = []
+        self.secrets: list[bytes] = []  # what the client proved itself with
         self._host_at = self._length_at = -1
         self.host: bytes | None = None
         self.user_agent: bytes | None = None
@@ -160,6 +162,7 @@ class RequestHead:
             self._struck.append((at, b"%b: %b\r\n" % (name, STRUCK)))
         if special in CREDENTIALS:
             self._credentials_at.append(at)
+            self.secrets.append(value.rpartition(b" ")[2])
         return True
 
 

@@ -15,6 +15,7 @@ from typing import Any, Final, cast
 
 from aiohttp import HttpVersion11, StreamReader, web
 from aiohttp.http import RawRequestMessage
+from aiohttp.http_exceptions import LineTooLong
 from aiohttp.web_protocol import RequestHandler
 from aiohttp.web_request import BaseRequest
 
@@ -167,6 +168,8 @@ class ClientConnection(RequestHandler):
         """What aiohttp could not parse: our 400 in OpenAI's shape, one count, no traceback; then close."""
         self._counters[Counter.UNFRAMED] += 1
         fault = faults.BAD_REQUEST if status < 500 else faults.INTERNAL
+        if isinstance(exc, LineTooLong):
+            fault = fault._replace(message="A line or field of the request's head is longer than limits.head_bytes.")
         request_id = new_call_id(time.time_ns())
         self.send(faults.error_answer(fault, request_id=request_id, close=True, head_only=False))
         return CLOSE

@@ -407,7 +407,9 @@ class Passage:
     def _fail(self, fault: Fault, detail: str | None) -> None:
         self._close()
         self._connection.abort()
-        self.done.set_result(fault if detail is None else fault._replace(message=f"{fault.message}: {detail}"))
+        if detail is not None:
+            fault = fault._replace(message=f"{fault.message.rstrip('.')}: {detail}")
+        self.done.set_result(fault)
 
     def _close(self) -> None:
         """No more is read. Parser and passage hold each other: let go, or only the collector would free them."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import ssl
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
@@ -71,7 +72,9 @@ def in_words(error: BaseException) -> str:
     """What went wrong, for people."""
     if isinstance(error, TimeoutError):
         return f"no answer within {TIMEOUT_S:.0f} s"
-    reason = getattr(error, "os_error", None) or error
+    reason = getattr(error, "os_error", None) or getattr(error, "certificate_error", None) or error
+    if isinstance(reason, ssl.SSLError):  # its errno is OpenSSL's, no operating system's
+        return f"TLS: {getattr(reason, 'verify_message', '') or reason.reason or 'handshake failed'}"
     number = getattr(reason, "errno", None)
     if isinstance(number, int) and number > 0:  # asyncio's own text holds the address as a tuple
         return os.strerror(number)
