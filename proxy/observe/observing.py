@@ -180,7 +180,7 @@ class Observing:
             goes_on=self._goes_on,
             pause=self._pause,
         )
-        self.state.doing, self.state.ledger_error = "observing", None
+        self.state.ledger_back()
         self._opened(ledger.last_success())
         return pipeline
 
@@ -224,7 +224,7 @@ class Observing:
     def _note_trouble(self, error: Exception) -> None:
         if isinstance(error, LedgerError):
             self.state.commit_failures += 1
-            self.state.doing, self.state.ledger_error = "ledger_away", str(error)
+            self.state.ledger_away(str(error))
             self.guards.note("ledger", error)
         else:
             self.guards.note("journal", error)

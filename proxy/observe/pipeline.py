@@ -160,7 +160,7 @@ class Pipeline:
                 self._state.commit_failures += 1
                 if self._state.ledger_error is None:
                     log.warning("ledger_away", extra={"error": str(error), "calls": len(batch.calls)})
-                self._state.doing, self._state.ledger_error = "ledger_away", str(error)
+                self._state.ledger_away(str(error))
                 if not self._goes_on():
                     return None
                 self._pause(pause_s)
@@ -168,7 +168,7 @@ class Pipeline:
                 continue
             if self._state.ledger_error is not None:
                 log.warning("ledger_back", extra={"failures": self._state.commit_failures})
-            self._state.doing, self._state.ledger_error = "observing", None
+            self._state.ledger_back()
             self._state.commits += 1
             self._state.last_commit_unix_s = time.time()
             return committed

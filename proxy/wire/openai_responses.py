@@ -6,7 +6,10 @@ on another in the end.
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
+
+from msgspec.structs import replace
 
 from proxy.wire import foreign
 from proxy.wire.draft import Draft, Payloads
@@ -15,6 +18,8 @@ from proxy.wire.meaning import WireError
 from proxy.wire.usage import is_zero, openai_usage
 
 _ENDS: Final = frozenset({"response.completed", "response.incomplete", "response.failed", "response.cancelled"})
+# Ollama numbers its responses, resp_0 to resp_999999; others give long random names.
+_OLLAMA_ID: Final = re.compile(r"resp_\d{1,6}")
 _REASONING: Final = frozenset({"response.reasoning_summary_text.delta", "response.reasoning_text.delta"})
 
 
@@ -61,6 +66,9 @@ def _read_response(draft: Draft, response: dict[str, Any]) -> None:
     draft.finish(status)
     usage = foreign.as_object(response.get("usage"))
     counts = openai_usage(usage)
+    if _OLLAMA_ID.fullmatch(draft.response_id or ""):
+        # Ollama writes both details as zeros, whatever was cached or reasoned.
+        counts = replace(counts, cached=counts.cached or None, reasoning=counts.reasoning or None)
     if usage and not (draft.streamed and is_zero(counts)):
         draft.counts = counts
         draft.reported_cost_usd = foreign.as_number(usage.get("cost"))

@@ -286,3 +286,11 @@ def test_an_interrupted_call_says_what_was_known() -> None:
         "m",
     )
     assert (record.duration_s, record.status, record.user_agent) == (None, None, "a b")
+
+
+@pytest.mark.parametrize("folder", ["ollama-0.24", "ollama-0.33"])
+@pytest.mark.parametrize("name", ["responses-plain", "responses-stream", "responses-think-stream"])
+def test_details_that_ollama_always_writes_as_zero_are_unknown(folder: str, name: str) -> None:
+    record, _ = read_call(exchange_of(load(f"{folder}/{name}")))
+
+    assert (record.cached_tokens, record.tokens_source) == (None, "reported")
