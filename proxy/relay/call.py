@@ -47,6 +47,7 @@ class Call:
         "_answer",
         "_answer_bytes",
         "_answer_tail",
+        "_head_room",
         "_journal",
         "_outbox",
         "_request",
@@ -102,6 +103,7 @@ class Call:
         self._request_kept = 0
         self._answer: list[bytes] = []
         self._answer_bytes = 0
+        self._head_room = settings.answer_bytes - settings.answer_bytes // 4  # bytes kept from its begin
         self._answer_tail: deque[bytes] | None = None
         self._tail_bytes = 0
         self._times: list[float] = []
@@ -192,11 +194,6 @@ class Call:
         )
         journal.counters.words[Counter.ENDED] += 1
         self._outbox.keep(frames.FINISHED, notes.call_id, buffers)
-
-    @property
-    def _head_room(self) -> int:
-        """Bytes of an answer that are kept from its begin."""
-        return self._settings.answer_bytes - self._settings.answer_bytes // 4
 
     def _struck(self, body: bytes) -> bytes:
         for secret in self.secrets:

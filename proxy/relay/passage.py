@@ -69,6 +69,7 @@ class Passage:
 
     __slots__ = (
         "_body",
+        "_by_chunk",
         "_call",
         "_chunked_in",
         "_client",
@@ -122,7 +123,7 @@ class Passage:
         self._held: list[bytes] | None = None
         self._filter: UsageFilter | None = None
         self._injected = injected
-        self._chunked_in = self._in_chunk = False
+        self._chunked_in = self._in_chunk = self._by_chunk = False
         self._interim = self._complete = self._paused = False
         self._start = b""  # first bytes of the answer
         self._start_bytes = 0  # read before the head was whole
@@ -174,13 +175,13 @@ class Passage:
     def received(self, data: bytes) -> None:
         """One read from the upstream."""
         self._call.last_read_at = now = time.monotonic()
+        if self._by_chunk and not self._in_chunk and self._pass_chunk(data, now):
+            return
         self.answered = True
         if self._head is None:
             self._start_bytes += len(data)
             if len(self._start) < len(_HTTP_1_1):
                 self._start += data[: len(_HTTP_1_1) - len(self._start)]
-        if self._chunked_in and not self._in_chunk and self._pass_chunk(data, now):
-            return
         try:
             if self._parser is not None:
                 self._parser.feed_data(data)
@@ -283,10 +284,8 @@ class Passage:
 
     def _pass_chunk(self, data: bytes, now: float) -> bool:
         """Pass on a read that is exactly one whole chunk, as it is. False: it is not."""
-        if self._head is None or self._head.framing != "chunked" or not data.endswith(b"\r\n"):
-            return False
         size = _CHUNK_SIZE.match(data)
-        if size is None:
+        if size is None or not data.endswith(b"\r\n"):
             return False
         body = data[size.end() : -2]
         if len(body) != int(size[1], 16) or not body:
@@ -300,7 +299,10 @@ class Passage:
                 data = b"%x\r\n%b\r\n" % (len(seen), seen)
                 body = seen
         self._call.notes.response_bytes += len(body)
-        self._send(data)
+        client = self._client
+        client.send(data)
+        if client.writing_paused:
+            self.pause()
         return True
 
     def _flush(self, now: float) -> None:
@@ -375,6 +377,7 @@ class Passage:
         if head.framing == "close":
             client.persistent = False
         self._chunked_in = head.chunked_in
+        self._by_chunk = head.chunked_in and head.framing == "chunked"  # a whole chunk may pass as it is
         if client.head_only:
             self._complete = True  # the parser cannot know that no body follows: the connection is not used again
 
