@@ -67,8 +67,13 @@ def supervisor_lock(data: Path) -> Path:
 
 def supervisor_lives(data: Path) -> bool:
     """Whether some supervisor holds this data directory."""
+    return is_held(supervisor_lock(data))
+
+
+def is_held(path: Path) -> bool:
+    """Whether some process holds the lock of this file. Takes it itself for a moment, if nobody does."""
     try:
-        lock = os.open(supervisor_lock(data), os.O_RDWR | os.O_CLOEXEC)
+        lock = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     except OSError:
         return False
     try:

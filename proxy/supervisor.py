@@ -9,6 +9,7 @@ sockets open, so connections that come while a relay is restarted wait instead o
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import fcntl
 import os
@@ -27,7 +28,7 @@ from setproctitle import setproctitle
 from proxy.core.config import Config
 from proxy.core.upstreams import ResolvedUpstream, from_processes, to_processes
 from proxy.journal.segments import journal_directory, writer_directories, writer_lives
-from proxy.processes import SIGNALS, ChildArguments, hand, read_handed, supervisor_lock
+from proxy.processes import SIGNALS, ChildArguments, hand, is_held, read_handed, supervisor_lock
 
 # A child that lives shorter than this is in a crash loop; each further restart then waits twice as long.
 _SETTLED_S: Final = 5.0
@@ -93,7 +94,11 @@ class Supervisor:
     def run(self) -> int:
         """Until told to stop. Gives the exit status."""
         config = self._config
-        orphans = any(writer_lives(path) for path in writer_directories(journal_directory(Path(config.data))))
+        data = Path(config.data)
+        # Relays or the observer of a supervisor that was killed: they leave now that the data directory is ours.
+        orphans = is_held(data / "observer.lock") or any(
+            writer_lives(path) for path in writer_directories(journal_directory(data))
+        )
         port = config.port
         for worker in range(config.workers):
             sock = listen(config.host, port, orphans=orphans or worker > 0)
@@ -154,7 +159,15 @@ class Supervisor:
                 if child.process is not None and child.process.poll() is not None:
                     self._note_death(child)
                 if child.start_at is not None and time.monotonic() >= child.start_at:
-                    os.close(self._start(child))
+                    self._start_again(child)
+
+    def _start_again(self, child: Child) -> None:
+        """No process or descriptor to be had just now is no reason to go, but to try again."""
+        try:
+            os.close(self._start(child))
+        except OSError as error:
+            child.start_at = time.monotonic() + 1.0
+            say("error", "process_not_started", process=child.name, error=error.strerror)
 
     def _note_death(self, child: Child) -> None:
         assert child.process is not None
@@ -247,7 +260,8 @@ def say(level: str, event: str, **fields: object) -> None:
     """One JSON line on standard error."""
     now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     line = {"timestamp": now, "level": level, "logger": "sightglass.supervisor", "event": event, **fields}
-    print(msgspec.json.encode(line).decode(), file=sys.stderr, flush=True)
+    with contextlib.suppress(OSError):  # whoever read it may be gone; we must outlive that
+        os.write(2, msgspec.json.encode(line) + b"\n")
 
 
 def _die_with_parent() -> None:
@@ -258,6 +272,7 @@ def _die_with_parent() -> None:
 
 def main() -> NoReturn:
     """Entry point of the process."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored by who started us, deaths would not be told
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     setproctitle("sightglass: supervisor")
     fd = int(sys.argv[1])

@@ -35,4 +35,4 @@ def log_to_stderr(level: int = logging.INFO) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    logging.getLogger("aiohttp").setLevel(logging.ERROR)
+    logging.getLogger("aiohttp").setLevel(logging.CRITICAL)  # a traceback for each malformed body helps nobody

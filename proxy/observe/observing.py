@@ -143,10 +143,6 @@ class Observing:
         except Exception as error:
             self._note_trouble(error)
         self._pause(_RETRY_S)
-        try:
-            pipeline.begin_again()
-        except Exception as error:
-            self._note_trouble(error)
         return True
 
     def _keep_changes(self) -> None:

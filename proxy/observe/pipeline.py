@@ -74,10 +74,14 @@ class Pipeline:
         self._counting = threading.Lock()  # a writer's counters are never seen both in its directory and in `gone`
         self._gone: dict[Counter, int] = {}  # of readers before this one
         self._reader = JournalReader(journal, {})
+        self._torn = True  # in mid-pass something failed: what was read is not what the ledger has
         self._begin()
 
     def turn(self) -> bool:
         """Read what is there, up to a batch, and see it through. True: there is more."""
+        if self._torn:
+            self._begin()
+        self._torn = True
         gathered = Gathered()
         more = True
         while more and len(gathered.calls) < self._batch_calls:
@@ -88,13 +92,10 @@ class Pipeline:
         self._note_lag(gathered)
         if not self._settle(gathered):
             return False
+        self._torn = False
         self._state.behind_since = self._state.behind_since if more else None
         self._state.caught_up = self._state.caught_up or not more
         return more
-
-    def begin_again(self) -> None:
-        """After a fault in mid-pass: forget what was read and go back to where the ledger is. Raises LedgerError."""
-        self._begin()
 
     def relay_counters(self) -> dict[str, dict[Counter, int]]:
         """Counters by writer, `gone` for those that are no more; together they never decrease. For any thread."""
@@ -123,9 +124,10 @@ class Pipeline:
         gathered = Gathered()
         for writer in self._gatherer.orphans(there):
             self._gatherer.interrupt(gathered, writer)
-        self._settle(gathered)
-        for writer in self._committed.keys() - there:
-            self._forget(writer)
+        if self._settle(gathered):
+            for writer in self._committed.keys() - there:
+                self._forget(writer)
+            self._torn = False
 
     def _take_reader(self, reader: JournalReader) -> None:
         with self._counting:

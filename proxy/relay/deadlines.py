@@ -41,7 +41,7 @@ class Deadlines:
         if not self._watched:
             self._running = False
             return
+        self._loop.call_later(self._every_s, self._look)  # first: one that raises must not end it for all
         now = self._loop.time()
         for watched in tuple(self._watched):
             watched.look(now)
-        self._loop.call_later(self._every_s, self._look)

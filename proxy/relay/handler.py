@@ -270,6 +270,10 @@ class RelayHandler:
             client.persistent = False
             passage.give_up(faults.BAD_REQUEST._replace(message=f"The body is malformed: {error}"))
             return
+        except Exception:
+            log.exception("upload_failed", extra={"call_id": call.notes.call_id})
+            passage.give_up(faults.INTERNAL)
+            return
         call.sent_at = time.monotonic()
         passage.wait()
 
@@ -338,6 +342,7 @@ class RelayHandler:
         call.notes.response_bytes = len(answer.partition(b"\r\n\r\n")[2])
         call.finish(fault)
         call.send(client.send, answer)
+        self._outbox.flush()  # not at the end of the turn: aiohttp may close the connection before that
 
     def _answer_own(self, target: str, client: ClientConnection) -> web.StreamResponse:
         """/-/health, for load balancers; nothing else is there."""

@@ -28,7 +28,9 @@ _SPECIAL: Final = (
     | {b"x-litellm-call-id"}
 )
 # What Connection may not take away: framing and addressing are not a hop's to drop.
-_NOT_NAMED: Final = frozenset({b"keep-alive", b"close", b"host", b"content-length", b"", b"te", b"upgrade"})
+_NOT_NAMED: Final = frozenset(
+    {b"keep-alive", b"close", b"host", b"content-length", b"transfer-encoding", b"", b"te", b"upgrade"}
+)
 _NO_BODY: Final = frozenset({204, 304})
 
 # Special names by the bytes they came in, so that each spelling is lower-cased once; b"" for a field that is none.

@@ -358,7 +358,7 @@ def test_after_a_fault_in_mid_pass_it_begins_again_at_the_ledger(
         with pytest.raises(OSError, match="EIO"):
             kit.run()
 
-    kit.pipeline.begin_again()
+    kit.pipeline._torn = True  # as a fault in mid-pass leaves it
     kit.run()
 
     assert kit.metrics.ids() == ["a", "b"]
@@ -373,7 +373,7 @@ def test_counters_of_relays_never_decrease(tmp_path: Path, ledger: Ledger, relay
     relay.die()
     kit.run()
     seen.append(_calls(kit))
-    kit.pipeline.begin_again()
+    kit.pipeline._torn = True  # as a fault in mid-pass leaves it
     seen.append(_calls(kit))
     second = FakeRelay(tmp_path)
     second.call("b")

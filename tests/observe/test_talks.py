@@ -132,7 +132,7 @@ async def test_a_batch_read_again_after_a_fault_doubles_nothing(
         with pytest.raises(ZeroDivisionError):
             kit.pipeline.turn()
 
-    kit.pipeline.begin_again()
+    kit.pipeline._torn = True  # as a fault in mid-pass leaves it
     kit.run()
 
     assert turns(ledger, talk) == [(talk.calls[0], 1), (talk.calls[0], 2)]

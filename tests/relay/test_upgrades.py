@@ -32,3 +32,16 @@ async def test_an_offer_of_h2c_is_an_ordinary_call(make_relay: MakeRelay) -> Non
     names = {name.lower() for seen in server.seen for name, _ in seen.fields}
     assert not names & {b"upgrade", b"connection", b"http2-settings"}
     assert [exchange.finished.model for exchange in await rig.ended(2)] == ["chat", "chat"]
+
+
+async def test_connection_cannot_hide_a_transfer_coding(make_relay: MakeRelay) -> None:
+    raw = (
+        b"POST /v1/x HTTP/1.1\r\nHost: localhost\r\nConnection: transfer-encoding, x-y\r\n"
+        b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"
+    )
+    async with Scripted(answers(OK)) as server:
+        rig = await make_relay(server.port)
+        async with connected(rig.port) as peer:
+            answer = await peer.ask(raw)
+
+    assert (answer.status, server.seen) == (400, [])
