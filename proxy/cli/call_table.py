@@ -13,7 +13,7 @@ UNKNOWN: Final = "-"
 _GAP: Final = "  "
 _NARROWEST: Final = 8  # columns that give way keep so much
 _MARKED: Final = frozenset({"counted", "estimated"})
-_COST_MARKS: Final = {"at_least": ">", "estimated": "~"}
+_COST_MARKS: Final = {"counted": ">", "estimated": "~"}  # at least so much; about so much
 
 
 class Column(NamedTuple):
@@ -98,7 +98,8 @@ def _tokens(count: int | None, call: CallRecord) -> str:
 
 
 def _cost(call: CallRecord) -> str:
-    return f"{_COST_MARKS.get(call.cost_source, '')}{_money(call.cost_nanousd)}"
+    mark = _COST_MARKS.get(call.tokens_source, "") if call.cost_nanousd is not None else ""
+    return f"{mark}{_money(call.cost_nanousd)}"
 
 
 def _money(nanousd: int | None) -> str:

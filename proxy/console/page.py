@@ -208,7 +208,7 @@ def _tokens(count: int | None, call: CallRecord) -> str:
 
 
 def _cost(call: CallRecord) -> str:
-    mark = {"at_least": "≥", "estimated": "~"}.get(call.cost_source, "")
+    mark = {"counted": "≥", "estimated": "~"}.get(call.tokens_source, "") if call.cost_nanousd is not None else ""
     return f"{mark}{_money(call.cost_nanousd)}"
 
 

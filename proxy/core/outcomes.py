@@ -20,8 +20,6 @@ TokensSource = Literal["reported", "counted", "estimated", "missing"]
 CostSource = Literal[
     "exact",  # the upstream's own figure, or the model's published price
     "local",  # a price from the settings
-    "at_least",  # one of these, for a part of the tokens: the call was cut off, and the rest was not told
-    "estimated",  # one of these, for estimated tokens
     "unknown",
 ]
 

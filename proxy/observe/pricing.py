@@ -19,12 +19,10 @@ from proxy.core.config import Price
 from proxy.core.outcomes import CostSource, TokensSource
 from proxy.core.usage import TokenCounts
 from proxy.observe.model_names import price_key
-from proxy.observe.own_price import OwnTariff, WorkTariff, own_tariff
+from proxy.observe.own_price import OwnTariff, own_tariff
 from proxy.observe.price_file import PriceFile, PriceFileStatus
 from proxy.observe.tariff import Tariff
 
-# What a cost by tokens is called when the upstream did not tell them.
-_BY_TOKENS: Final[dict[TokensSource, CostSource]] = {"counted": "at_least", "estimated": "estimated"}
 _KEPT: Final = 1024  # names come from clients: what was found for them is forgotten together when it gets more
 
 
@@ -108,8 +106,8 @@ class PriceBook:
         at_unix_s = time.time() if at_unix_s is None else at_unix_s
         if tokens_source == "counted":  # nobody told the prompt
             tokens = replace(tokens, prompt=tokens.prompt or 0)
-        cost = _cost(found, tokens, tokens_source, work_ns, at_unix_s)
-        shadow = _shadow(found, tokens, tokens_source, at_unix_s)
+        cost = _cost(found, tokens, work_ns, at_unix_s)
+        shadow = _shadow(found, tokens, at_unix_s)
         return cost if shadow is None else replace(cost, shadow=shadow)
 
     def _find(
@@ -155,9 +153,7 @@ class PriceBook:
         return next((name_ for pattern, name_ in self._patterns if pattern.fullmatch(name)), None)
 
 
-def _cost(
-    found: _Found, tokens: TokenCounts, tokens_source: TokensSource, work_ns: int | None, at_unix_s: float
-) -> Cost:
+def _cost(found: _Found, tokens: TokenCounts, work_ns: int | None, at_unix_s: float) -> Cost:
     if found.own is not None:
         nanousd = found.own.nanousd(tokens, work_ns=work_ns, at_unix_s=at_unix_s)
         certainty: CostSource = "local"
@@ -166,16 +162,14 @@ def _cost(
         certainty = "exact"
     else:
         return UNKNOWN
-    if not isinstance(found.own, WorkTariff):
-        certainty = _BY_TOKENS.get(tokens_source, certainty)
     return Cost(nanousd=nanousd, source="unknown" if nanousd is None else certainty, origin=found.origin)
 
 
-def _shadow(found: _Found, tokens: TokenCounts, tokens_source: TokensSource, at_unix_s: float) -> Shadow | None:
+def _shadow(found: _Found, tokens: TokenCounts, at_unix_s: float) -> Shadow | None:
     if found.shadow_model is None:
         return None
     nanousd = None if found.shadow is None else found.shadow.nanousd(tokens, at_unix_s=at_unix_s)
-    source: CostSource = "unknown" if nanousd is None else _BY_TOKENS.get(tokens_source, "exact")
+    source: CostSource = "unknown" if nanousd is None else "exact"
     return Shadow(model=found.shadow_model, nanousd=nanousd, source=source)
 
 

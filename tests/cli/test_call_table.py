@@ -53,9 +53,9 @@ def test_tokens_that_nobody_reported_are_marked(source: str):
     assert " ~7 " in lines(call(completion_tokens=7, tokens_source=source))[1]
 
 
-@pytest.mark.parametrize(("source", "mark"), [("exact", ""), ("local", ""), ("at_least", ">"), ("estimated", "~")])
+@pytest.mark.parametrize(("source", "mark"), [("reported", ""), ("missing", ""), ("counted", ">"), ("estimated", "~")])
 def test_a_cost_that_is_not_the_whole_is_marked(source, mark):
-    assert f" {mark}$0.500000 " in lines(call(cost_nanousd=500_000_000, cost_source=source))[1]
+    assert f" {mark}$0.500000 " in lines(call(cost_nanousd=500_000_000, tokens_source=source))[1]
 
 
 @pytest.mark.parametrize(

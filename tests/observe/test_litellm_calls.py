@@ -94,8 +94,8 @@ def test_a_client_that_left_pays_for_what_it_saw(server: str) -> None:
 
     assert (record.outcome, record.tokens_source, record.prompt_tokens) == ("client_gone", "counted", None)
     assert record.completion_tokens is not None
-    assert (record.cost_nanousd, record.cost_source) == (2000 * record.completion_tokens, "at_least")
-    assert (record.shadow_cost_nanousd, record.shadow_source) == (600 * record.completion_tokens, "at_least")
+    assert (record.cost_nanousd, record.cost_source) == (2000 * record.completion_tokens, "local")
+    assert (record.shadow_cost_nanousd, record.shadow_source) == (600 * record.completion_tokens, "exact")
 
 
 def test_estimates_are_made_only_where_they_are_asked_for() -> None:
@@ -104,7 +104,7 @@ def test_estimates_are_made_only_where_they_are_asked_for() -> None:
     asked, not_asked = record_of(name, price, estimate_tokens=True), record_of(name, price)
 
     assert (not_asked.tokens_source, not_asked.cost_source) == ("missing", "unknown")
-    assert (asked.tokens_source, asked.cost_source) == ("estimated", "estimated")
+    assert (asked.tokens_source, asked.cost_source) == ("estimated", "local")
     assert asked.cost_nanousd == 1000 * (asked.prompt_tokens or 0) + 2000 * (asked.completion_tokens or 0) > 0
 
 

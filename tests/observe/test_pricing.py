@@ -229,15 +229,15 @@ def test_counted_tokens_are_priced_as_far_as_they_go(price_file):
     own = book.price_call("own", None, seen, tokens_source="counted")
     published = book.price_call("gpt-4o", None, seen, tokens_source="counted")
 
-    assert (own.nanousd, own.source, own.origin) == (14_000, "at_least", "settings:own")
-    assert own.shadow == Shadow(model="gpt-4o", nanousd=14_000, source="at_least")
-    assert (published.nanousd, published.source) == (14_000, "at_least")
+    assert (own.nanousd, own.source, own.origin) == (14_000, "local", "settings:own")
+    assert own.shadow == Shadow(model="gpt-4o", nanousd=14_000, source="exact")
+    assert (published.nanousd, published.source) == (14_000, "exact")
 
 
 def test_estimated_tokens_have_an_estimated_cost(price_file):
     cost = PriceBook({}, price_file).price_call("gpt-4o", None, TOKENS, tokens_source="estimated")
 
-    assert (cost.nanousd, cost.source, cost.origin) == (1_200_000, "estimated", "price_file:gpt-4o")
+    assert (cost.nanousd, cost.source, cost.origin) == (1_200_000, "exact", "price_file:gpt-4o")
 
 
 # -- behind LiteLLM ------------------------------------------------------------------------------------------
