@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from contextlib import closing, suppress
 from pathlib import Path
 
-from bench.processes import StartFailedError, free_port, last_lines, start, stop, title, tree, wait_port
+from bench.processes import StartFailedError, free_port, last_lines, start, stop, title, wait_port
 
 
 class Product:
@@ -71,17 +71,17 @@ class Product:
         return f"http://127.0.0.1:{self.console_port}"
 
     def pids(self, target: str) -> list[int]:
-        """Living processes of a kind, by title; orphans of an earlier supervisor among them."""
-        found = {}
+        """Living processes of this product of a kind, by title; orphans of an earlier supervisor among them."""
+        found = []
         for entry in Path("/proc").iterdir():
-            if entry.name.isdigit() and title(int(entry.name)).startswith("sightglass: "):
-                found[int(entry.name)] = title(int(entry.name))
-        ours = set(tree(os.getpid()))
-        mine = {pid: name for pid, name in found.items() if pid in ours or self._is_orphan(pid)}
-        return [pid for pid, name in mine.items() if target == "all" or name.startswith(f"sightglass: {target}")]
+            if entry.name.isdigit() and self._is_ours(int(entry.name)):
+                name = title(int(entry.name))
+                if name.startswith("sightglass: " if target == "all" else f"sightglass: {target}"):
+                    found.append(int(entry.name))
+        return found
 
-    def _is_orphan(self, pid: int) -> bool:
-        """Whether a process has our data directory open though its parent is gone."""
+    def _is_ours(self, pid: int) -> bool:
+        """Whether a process has something below our data directory open: lock, journal or ledger."""
         with suppress(OSError):
             return any(str(fd.readlink()).startswith(str(self.data)) for fd in Path(f"/proc/{pid}/fd").iterdir())
         return False
@@ -99,10 +99,13 @@ class Product:
         return pids
 
     def stop(self) -> None:
-        """End everything."""
+        """End everything, orphans included."""
         for process in (self.supervisor, self.model):
             if process is not None:
                 stop(process, timeout_s=40.0)
+        for pid in self.pids("all"):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     def wait_rows(self, count: int, *, timeout_s: float = 10.0) -> list[dict[str, object]]:
         """The ledger's rows once there are `count`; fewer when the time is up."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 
 import orjson
@@ -129,18 +128,6 @@ def test_mutated_bytes_raise_nothing(path: str, noise: bytes, data: Any) -> None
     body[at : at + len(noise)] = noise
 
     assert Desk().take(exchange(bytes(body), target=path)).observer_errors == ()
-
-
-def test_cost_is_linear_in_the_length_of_a_conversation() -> None:
-    def took_s(turns: int) -> float:
-        messages = [user("x") if number % 2 else said("y") for number in range(turns)]
-        desk = Desk()
-        began = time.process_time()
-        desk.call(messages, said("z"))
-        return time.process_time() - began
-
-    took_s(100)
-    assert took_s(20_000) < 30 * max(took_s(2000), 0.002)
 
 
 def _json(value: Any) -> bytes:
