@@ -44,7 +44,7 @@ async def serve(arguments: ChildArguments, config: Config, upstreams: tuple[Reso
 
     watcher = Watcher(upstreams, every_s=config.observer.probe_s, models_s=config.observer.models_s)
     watching = spawn(watcher.run(), name="watcher")
-    metrics, call_log = Metrics(upstream.name for upstream in upstreams), CallLog(config.log)
+    metrics, call_log = Metrics((upstream.name for upstream in upstreams), config.metrics), CallLog(config.log)
     guards = Guards(os.environ.get(FAIL_VARIABLE, ""))
 
     def opened(last_success: Mapping[str, int]) -> None:

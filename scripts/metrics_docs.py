@@ -9,18 +9,20 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from proxy.core.config import MetricsCaps
 from proxy.observe import definitions as d
 from proxy.observe.families import Family
-from proxy.observe.metrics import MODELS, SERIES
 from proxy.observe.tool_names import TOOLS
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "metrics.md"
 
+CAPS = MetricsCaps()
+
 HEAD = f"""\
 # Metrics
 
-<!-- Written by scripts/metrics_docs.py from proxy/observe/definitions.py. Change it there. -->
+<!-- Written by scripts/metrics_docs.py from proxy/observe/definitions. Change it there. -->
 
 The console serves them at `/metrics` (port 11436), in Prometheus' text format or as OpenMetrics, as the scraper asks,
 packed with gzip when it can unpack. One process holds all numbers, so they are right for any number of relay workers. A
@@ -42,18 +44,15 @@ begin at 0 with each start of the observer, as Prometheus expects of a counter.
 | `source` | of tokens and of money: see [calls](calls.md) |
 | `type` | kinds of error; words of ours only |
 
-Clients choose model names, so they are capped: the first {MODELS} names have a label of their own, and all families
-with `model` have {SERIES:,} label sets together. What is beyond becomes `other` and is counted in
-`sightglass_label_overflow_total`. A name that an upstream rejected and that never worked takes no place. Of tools the
-first {TOOLS} names have one; a name that only a model made up takes none.
-"""
+Clients choose the names of models and tools, so they are capped: the first {CAPS.max_models} models
+(`metrics.max_models`) and {TOOLS} tools have a label of their own, and all families with `model` or `tool` have
+{CAPS.max_series:,} label sets together (`metrics.max_series`). What is beyond becomes `other` and is counted in
+`sightglass_label_overflow_total`. A name that an upstream rejected and that never worked takes no place, nor does a
+tool that only a model made up.
 
-HEADINGS = {
-    d.CALLS.name: "Calls",
-    d.UPSTREAM_UP.name: "Upstreams",
-    d.ACTIVE.name: "Relays",
-    d.LAG_BYTES.name: "Observer",
-}
+Calls that belong to a trace tell it: in OpenMetrics the counters and buckets marked with `exemplars` below carry the
+`trace_id` of the last call that changed them. Prometheus keeps these with `--enable-feature=exemplar-storage`.
+"""
 
 
 def page() -> str:
@@ -62,16 +61,15 @@ def page() -> str:
 
 
 def _tables() -> Iterator[str]:
-    for family in d.FAMILIES:
-        if family.name in HEADINGS:
-            if family is not d.FAMILIES[0]:
-                yield ""
-            yield f"## {HEADINGS[family.name]}\n"
-            yield "| metric | kind | labels | meaning |"
-            yield "| --- | --- | --- | --- |"
-        labels = ", ".join(f"`{label}`" for label in family.labels)
-        yield f"| `{family.name}` | {family.kind} | {labels} | {family.help} |"
-    yield ""
+    for heading, noun in d.NOUNS.items():
+        yield f"## {heading}\n"
+        yield "| metric | kind | labels | meaning |"
+        yield "| --- | --- | --- | --- |"
+        for family in d.families_of(noun):
+            labels = ", ".join(f"`{label}`" for label in family.labels)
+            kind = f"{family.kind}, exemplars" if family.examples else family.kind
+            yield f"| `{family.name}` | {kind} | {labels} | {family.help} |"
+        yield ""
 
 
 def _buckets() -> Iterator[str]:

@@ -124,6 +124,22 @@ class Observer(Section, frozen=True, kw_only=True):
     ] = False
 
 
+class MetricsCaps(Section, frozen=True, kw_only=True):
+    """How many series metrics may have, whatever names clients send."""
+
+    max_series: Annotated[
+        Annotated[int, Meta(ge=100, le=100_000)],
+        Meta(
+            description="Label sets with a model or a tool, all metrics together; what is beyond is `other`."
+            " A histogram has about 20 lines for each."
+        ),
+    ] = 2000
+    max_models: Annotated[
+        Annotated[int, Meta(ge=1, le=10_000)],
+        Meta(description="Models with a label of their own, first come; the others are `other`."),
+    ] = 200
+
+
 class Log(Section, frozen=True, kw_only=True):
     """The JSON log on standard output."""
 
@@ -223,6 +239,7 @@ class Config(Section, frozen=True, kw_only=True):
     limits: Limits = Limits()
     journal: Journal = Journal()
     observer: Observer = Observer()
+    metrics: MetricsCaps = MetricsCaps()
     log: Log = Log()
     prices: Annotated[
         dict[str, Price],

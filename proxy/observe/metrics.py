@@ -1,8 +1,8 @@
-"""Metrics: each call into its families once, and everything else at the scrape. The families are in definitions.py.
+"""Metrics: each call into its families once, and everything else at the scrape. The families are in definitions/.
 
-Model names come from clients, so two caps hold: MODELS names get a label of their own, and all families with a model
-label have SERIES label sets together; what is beyond is `other`, and counted. A name that the upstream rejected and
-that never worked takes no place: wrong names cannot push right ones out.
+Names of models and tools come from clients, so caps hold: `metrics.max_models` names get a label of their own, and all
+families with such a label have `metrics.max_series` label sets together; what is beyond is `other`, and counted. A name
+that the upstream rejected and that never worked takes no place: wrong names cannot push right ones out.
 """
 
 from __future__ import annotations
@@ -18,15 +18,16 @@ from prometheus_client.registry import Collector
 
 from proxy import __version__
 from proxy.core.call import CallRecord
+from proxy.core.config import MetricsCaps
 from proxy.observe import definitions as d
 from proxy.observe.families import NONE, OTHER, Distribution, Family, Labels, Latest, Numbers, SeriesBudget
 from proxy.observe.guards import Part
+from proxy.observe.speed import tokens_per_second
 from proxy.observe.tool_names import ToolNames
 
-MODELS: Final = 200
-SERIES: Final = 2000
 ERROR_TYPES: Final = 64  # all are closed words; a bound in case that some day one is not
 _MODEL_CHARACTERS: Final = 120
+_CAPS: Final = MetricsCaps()
 
 # What one call changes: where, which label set, by how much.
 Change = tuple[Numbers | Distribution, Labels, float]
@@ -37,13 +38,13 @@ class Metrics(Collector):
 
     part: Part = "metrics"
 
-    def __init__(self, upstreams: Iterable[str], *, models: int = MODELS, series: int = SERIES) -> None:
-        """upstreams: their names in the settings. models, series: the two caps."""
+    def __init__(self, upstreams: Iterable[str], caps: MetricsCaps = _CAPS) -> None:
+        """upstreams: their names in the settings."""
         self._models: set[str] = set()
-        self._models_most = models
+        self._models_most = caps.max_models
         self._models_refused = 0
         self._error_types: set[str] = set()
-        self._budget = SeriesBudget(series)
+        self._budget = SeriesBudget(caps.max_series)
         self._tool_names = ToolNames()
         self._stores = {family.name: self._store(family) for family in d.FAMILIES}
         for family in d.UPSTREAM_LABELLED:
@@ -98,14 +99,15 @@ class Metrics(Collector):
         ):
             if value_s is not None:
                 yield self._stores[family.name], both, value_s
-        for family, value_s in (
+        for family, value in (
             (d.QUEUE, record.queue_s),
             (d.LOAD, record.load_s),
             (d.PROMPT_EVAL, record.prompt_eval_s),
             (d.GENERATION, record.generation_s),
+            (d.TOKENS_PER_SECOND, tokens_per_second(record)),
         ):
-            if value_s is not None:
-                yield self._stores[family.name], (model,), value_s
+            if value is not None:
+                yield self._stores[family.name], (model,), value
         if record.cold_start:
             yield self._stores[d.COLD_STARTS.name], (model,), 1
         if record.overhead_s is not None:
@@ -125,6 +127,12 @@ class Metrics(Collector):
         ):
             if count is not None:
                 yield self._stores[d.TOKENS.name], (model, kind, record.tokens_source), count
+        for family, length in (
+            (d.PROMPT_LENGTH, record.prompt_tokens),
+            (d.COMPLETION_LENGTH, record.completion_tokens),
+        ):
+            if length is not None:
+                yield self._stores[family.name], (model,), length
         if record.cost_nanousd is None and record.tokens_source != "missing":
             yield self._stores[d.UNPRICED.name], (model,), 1
         if record.tokens_source == "missing" and record.status is not None and record.status < 300:
@@ -219,7 +227,7 @@ class Metrics(Collector):
         return {labels[0]: at for labels, at in store.values.copy().items() if at}
 
     def collect(self) -> Iterable[Metric]:
-        """All families, in the order of definitions.py. From any thread, one at a time."""
+        """All families, in the order of definitions/. From any thread, one at a time."""
         with self._scraping:
             for source in self._sources:
                 source()
@@ -229,10 +237,10 @@ class Metrics(Collector):
                 ("tools",): self._tool_names.refused,
             }
             self.set(d.OVERFLOW, overflow)
+            self.set(d.LABEL_SETS, {(): self._budget.taken})
             yield from [store.metric() for store in self._stores.values()]
 
     def _store(self, family: Family) -> Numbers | Distribution:
-        budget = self._budget if "model" in family.labels else None
         if family.kind == "histogram":
-            return Distribution(family, budget)
-        return Latest(family) if family is d.LAST_SUCCESS else Numbers(family, budget)
+            return Distribution(family, self._budget)
+        return (Latest if family is d.LAST_SUCCESS else Numbers)(family, self._budget)

@@ -1,12 +1,10 @@
-"""The relays as the observer sees them: who lives, what their counters say. Also the memory of our processes."""
+"""The relays as the observer sees them: who lives, what their counters say."""
 
 from __future__ import annotations
 
-import os
-import resource
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from proxy.journal.counters import Counter, read_counters
 from proxy.journal.segments import (
@@ -19,8 +17,6 @@ from proxy.journal.segments import (
 )
 
 Counts = Mapping[str, Mapping[Counter, int]]  # by writer; `gone` for those whose journal is deleted
-
-_PAGE: Final = resource.getpagesize()
 
 
 class Relay(NamedTuple):
@@ -85,29 +81,3 @@ def lag_bytes(journal: Path, positions: Mapping[str, Position]) -> int:
             except OSError:
                 continue
     return lag
-
-
-def resident_bytes(pid: int) -> int | None:
-    """Memory of a process; None when it is gone."""
-    try:
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE
-    except (OSError, IndexError, ValueError):
-        return None
-
-
-def resident_by_process(relays: list[Relay]) -> dict[str, int]:
-    """Memory of the observer, the living relays and the supervisor, by name."""
-    pids = {"observer": os.getpid()}
-    if _is_supervisor(os.getppid()):
-        pids["supervisor"] = os.getppid()
-    pids.update((f"relay {relay.worker}", relay.pid) for relay in relays if relay.lives)
-    found = {name: resident_bytes(pid) for name, pid in pids.items()}
-    return {name: size for name, size in found.items() if size is not None}
-
-
-def _is_supervisor(pid: int) -> bool:
-    """An orphan's parent is whoever adopts it."""
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"sightglass: supervisor")
-    except OSError:
-        return False

@@ -12,7 +12,8 @@ from proxy.observe.call_log import CallLog
 from proxy.observe.families import Family, Labels
 from proxy.observe.metrics import Metrics
 from proxy.observe.observing import Observing
-from proxy.observe.relays import counts_of, lag_bytes, living, relays_of, resident_by_process, total
+from proxy.observe.own_processes import taken_by_process
+from proxy.observe.relays import counts_of, lag_bytes, living, relays_of, total
 from proxy.observe.upstreams.figures import model_figures
 from proxy.observe.upstreams.watcher import Watcher
 
@@ -49,7 +50,7 @@ class Scrape:
             metrics.at_scrape(self._guarded(source))
 
     def relays(self) -> None:
-        """Counters and memory of the processes."""
+        """Counters of the relays, and what the processes take."""
         counts = self._observing.relay_counters()
         relays = relays_of(self._journal, counts)
         if counts is None:
@@ -59,8 +60,10 @@ class Scrape:
         for counter, (family, labels) in _STATES.items():
             self._metrics.set(family, {labels: living(relays, counter)})
         self._metrics.set(d.ACTIVE, {(): sum(relay.active_calls for relay in relays)})
-        resident = resident_by_process(relays)
-        self._metrics.replace(d.RESIDENT, {(name,): size for name, size in resident.items()})
+        taken = taken_by_process(relays)
+        self._metrics.replace(d.RESIDENT, {(name,): use.resident_bytes for name, use in taken.items()})
+        self._metrics.replace(d.CPU, {(name,): use.cpu_s for name, use in taken.items()})
+        self._metrics.replace(d.OPEN_FILES, {(name,): use.open_files for name, use in taken.items()})
 
     def observer(self) -> None:
         """How far the observer is, and what went wrong in it."""

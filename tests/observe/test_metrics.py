@@ -12,15 +12,17 @@ import msgspec
 import pytest
 
 from proxy.core.call import CallRecord
+from proxy.core.config import MetricsCaps
 from proxy.core.tool_event import ToolEvent
 from proxy.observe import definitions as d
 from proxy.observe.families import Family
-from proxy.observe.metrics import MODELS, SERIES, Metrics
+from proxy.observe.metrics import Metrics
 from proxy.observe.tool_names import TOOLS
 from proxy.store import Ledger, open_ledger
 from tests.observe.journals import FakeRelay
 from tests.observe.pipelines import Kit
 
+CAPS = MetricsCaps()
 CALL = CallRecord(
     call_id="a",
     request_id="req-a",
@@ -177,10 +179,10 @@ def test_a_hundred_thousand_models_stay_capped(metrics: Metrics) -> None:
     }
     grown_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     counted = values(metrics, d.CALLS)
-    assert len({labels[1] for labels in counted}) <= MODELS + 1
-    assert len(series) <= 3 * (SERIES + 40)  # a histogram's set has three names: buckets, count, sum
+    assert len({labels[1] for labels in counted}) <= CAPS.max_models + 1
+    assert len(series) <= 3 * (CAPS.max_series + 40)  # a histogram's set has three names: buckets, count, sum
     assert sum(counted.values()) == 100_001
-    assert values(metrics, d.OVERFLOW)[("models",)] == 100_001 - MODELS
+    assert values(metrics, d.OVERFLOW)[("models",)] == 100_001 - CAPS.max_models
     assert grown_kib < 20 * 1024
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from proxy.journal.counters import Counter
 from proxy.journal.segments import Position, journal_directory, segment_path
-from proxy.observe.relays import counts_of, lag_bytes, living, relays_of, resident_by_process, resident_bytes, total
+from proxy.observe.relays import counts_of, lag_bytes, living, relays_of, total
 from tests.observe.journals import FakeRelay
 
 
@@ -48,15 +48,4 @@ def test_the_lag_is_what_lies_behind_the_ledgers_position(tmp_path: Path) -> Non
     assert empty == 0
     assert lag_bytes(journal, {relay.name: Position(1, size)}) == segment.stat().st_size - size
     assert lag_bytes(journal, {relay.name: Position(1, segment.stat().st_size)}) == 0
-    relay.die()
-
-
-def test_memory_by_process(tmp_path: Path) -> None:
-    relay = FakeRelay(tmp_path, worker=3)
-
-    resident = resident_by_process(relays_of(journal_directory(tmp_path), None))
-
-    assert set(resident) == {"observer", "relay 3"}
-    assert resident["observer"] > 10**7
-    assert resident_bytes(2**22 + 1) is None
     relay.die()
