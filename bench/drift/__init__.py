@@ -1,0 +1,1 @@
+"""How well drift is found, on real answers: streams with known changes, the product beside stock detectors."""
