@@ -10,45 +10,38 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import ssl
 import time
 from collections.abc import Sequence
 from typing import Final
 from urllib.parse import unquote
 
-from aiohttp import HttpVersion10, HttpVersion11, web
+from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from proxy.core.config import Config
-from proxy.core.tasks import spawn
 from proxy.core.upstreams import ResolvedUpstream
-from proxy.journal.counters import Counter, Counters
+from proxy.journal.counters import Counter
 from proxy.journal.writer import JournalWriter
 from proxy.relay import faults
+from proxy.relay.admission import Admission
 from proxy.relay.body import Body, TooLargeError, hold_body, read_body, ready_body
 from proxy.relay.call import Call, new_call_id
-from proxy.relay.connection import Pool, UpstreamConnection
 from proxy.relay.deadlines import Deadlines
 from proxy.relay.faults import Fault
+from proxy.relay.forwarding import Forwarding
 from proxy.relay.heads import RequestHead
 from proxy.relay.health import health_answer
-from proxy.relay.hosts import HostRule
+from proxy.relay.lane import Lane
 from proxy.relay.listener import CLOSE, KEEP, ClientConnection
 from proxy.relay.outbox import Outbox
-from proxy.relay.passage import Passage
 from proxy.relay.request import Request
 from proxy.relay.routing import Routing
 from proxy.wire import routes
-from proxy.wire.injection import Edit, plan_usage
+from proxy.wire.injection import plan_usage
 
 log: Final = logging.getLogger("sightglass.relay")
 
 OWN_PREFIX: Final = "/-/"
-# Bodies up to this go out with the head in one write.
-_ONE_WRITE: Final = 64 * 1024
-# How often a stalled upload asks whether its client is still there.
-_LEFT_CHECK_S: Final = 0.5
-_VERSIONS: Final = (HttpVersion11, HttpVersion10)
 _INJECTABLE: Final = frozenset({"openai_chat", "openai_completions"})
 
 
@@ -67,13 +60,14 @@ class RelayHandler:
         self._journal = journal
         self._counters = journal.counters.words
         self._worker = worker
-        self._outbox = Outbox(journal, asyncio.get_running_loop())
-        self._loop = asyncio.get_running_loop()
+        loop = asyncio.get_running_loop()
+        self._outbox = Outbox(journal, loop)
         self._routing = Routing(upstreams)
-        self._lanes = {upstream.name: Lane(upstream, journal.counters, self._loop) for upstream in upstreams}
+        self._lanes = {upstream.name: Lane(upstream, journal.counters, loop) for upstream in upstreams}
         shortest_s = min(min(upstream.first_byte_s, upstream.between_bytes_s) for upstream in upstreams)
-        self._deadlines = Deadlines(self._loop, shortest_s=shortest_s)
-        self._hosts = HostRule(config.allowed_hosts)
+        self._deadlines = Deadlines(loop, shortest_s=shortest_s)
+        self._forwarding = Forwarding(journal.counters, self._deadlines, loop)
+        self._admission = Admission(config)
         self.draining = False  # new calls are refused
         self.stopping = False  # running calls are being cut off
 
@@ -120,7 +114,7 @@ class RelayHandler:
         self._introduce(call, client, head)
         content = request.content
         body = ready_body(content, call)
-        refusal = self._refusal(call, head, request)
+        refusal = faults.SHUTTING_DOWN if self.draining else self._admission.refusal(head, request)
         dialect: routes.Dialect = "other"
         if call.notes.method == "POST" and not head.content_encoded:
             dialect = routes.match(target).dialect
@@ -159,143 +153,7 @@ class RelayHandler:
         edit = None
         if notes.stream and dialect in _INJECTABLE and self._config.inject_usage and lane.may_ask_usage:
             edit = plan_usage(read_body(body))
-        return await self._forward(call, client, head, body, lane, edit)
-
-    async def _forward(
-        self, call: Call, client: ClientConnection, head: RequestHead, body: Body, lane: Lane, edit: Edit | None
-    ) -> Fault | None:
-        """Attempts until one counts."""
-        fresh = asked_without = False
-        while True:
-            connection = None if fresh else lane.pool.take()
-            pooled = connection is not None
-            if connection is None:
-                began = time.monotonic()
-                try:
-                    connection = await lane.pool.connect()
-                except TimeoutError:
-                    return faults.CONNECT_TIMEOUT
-                except OSError as error:
-                    return faults.CONNECT_FAILED._replace(message=f"{faults.CONNECT_FAILED.message}: {_words(error)}")
-                finally:
-                    call.waited_s += time.monotonic() - began
-            call.notes.attempts += 1
-            call.notes.injected = edit is not None
-            done: asyncio.Future[Fault | None] = self._loop.create_future()
-            passage = Passage(call, client, connection, lane.upstream, self._deadlines, done, injected=edit is not None)
-            fault, sent = await self._attempt(call, client, connection, passage, head, body, lane, edit)
-            if fault is None and passage.stopped_asking:
-                connection.abort()
-                call.forget_answer()
-                edit, asked_without = None, True
-                continue
-            if fault is None:
-                if asked_without and call.notes.status == 200:
-                    lane.may_ask_usage = False
-                    log.warning("usage_refused", extra={"upstream": lane.upstream.name})
-                if passage.reusable and sent:
-                    lane.pool.give_back(connection)
-                else:
-                    connection.abort()
-                return None
-            if pooled and not passage.answered and fault in (faults.CLOSED, faults.RESET) and body.whole:
-                self._counters[Counter.RETRIES] += 1
-                call.forget_answer()
-                fresh = True
-                continue
-            return fault
-
-    async def _attempt(
-        self,
-        call: Call,
-        client: ClientConnection,
-        connection: UpstreamConnection,
-        passage: Passage,
-        head: RequestHead,
-        body: Body,
-        lane: Lane,
-        edit: Edit | None,
-    ) -> tuple[Fault | None, bool]:
-        """Send the request once and let the answer pass. Gives the fault, and whether the request was sent whole."""
-        client.passage = passage
-        self._counters[Counter.UPSTREAM_BUSY] += 1
-        upload: asyncio.Task[None] | None = None
-        try:
-            pieces = body.spliced(edit) if body.whole else []
-            length = sum(map(len, pieces)) if body.whole else body.length
-            first = lane.head_for(call, head, length=length)
-            if body.whole and (length or 0) <= _ONE_WRITE:
-                call.send(connection.write, b"".join((first, *pieces)) if pieces else first)
-                call.sent_at = time.monotonic()
-                passage.wait()
-            else:
-                call.send(connection.write, first)
-                await asyncio.sleep(0)  # the outbox is emptied before the body follows
-                upload = spawn(self._upload(call, client, connection, passage, body, pieces), name="upload")
-            fault = await passage.done
-            return fault, upload is None or (upload.done() and not upload.cancelled() and upload.exception() is None)
-        except BaseException:
-            passage.abandon()
-            raise
-        finally:
-            if upload is not None:
-                upload.cancel()
-            client.passage = None
-            self._counters[Counter.UPSTREAM_BUSY] -= 1
-
-    async def _upload(
-        self,
-        call: Call,
-        client: ClientConnection,
-        connection: UpstreamConnection,
-        passage: Passage,
-        body: Body,
-        pieces: list[bytes],
-    ) -> None:
-        """Send a body piece by piece, at the pace at which the upstream takes it."""
-        chunked = body.length is None
-        try:
-            if body.whole:
-                for piece in pieces:
-                    await self._send(client, connection, passage, piece)
-            else:
-                async for piece in body.stream(call):
-                    framed = b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece
-                    await self._send(client, connection, passage, framed)
-            if chunked:
-                await self._send(client, connection, passage, b"0\r\n\r\n")
-        except ConnectionError:
-            return  # the client left: the call is being cancelled
-        except (HttpProcessingError, web.RequestPayloadError) as error:
-            client.persistent = False
-            passage.give_up(faults.BAD_REQUEST._replace(message=f"The body is malformed: {error}"))
-            return
-        except Exception:
-            log.exception("upload_failed", extra={"call_id": call.notes.call_id})
-            passage.give_up(faults.INTERNAL)
-            return
-        call.sent_at = time.monotonic()
-        passage.wait()
-
-    async def _send(
-        self, client: ClientConnection, connection: UpstreamConnection, passage: Passage, data: bytes
-    ) -> None:
-        """Write and wait until more may be written. Meanwhile the client may leave, or the upstream take no more."""
-        if connection.closed:
-            await passage.done  # it ended or is about to; then we are cancelled
-            return
-        connection.write(data)
-        stalled_s = 0.0
-        while connection.full:
-            try:
-                async with asyncio.timeout(_LEFT_CHECK_S):
-                    await connection.drain()
-            except TimeoutError:
-                stalled_s += _LEFT_CHECK_S
-                if client.has_left():
-                    client.leave()
-                elif stalled_s >= passage.patience_s:
-                    passage.give_up(faults.FIRST_BYTE_TIMEOUT)
+        return await self._forwarding.forward(call, client, head, body, lane, edit)
 
     # -- parts ------------------------------------------------------------------------------------------------------
 
@@ -310,24 +168,6 @@ class RelayHandler:
             notes.user_agent = head.user_agent.decode("utf-8", "replace")[:512]
         peer = client.peername
         notes.client = peer[0] if isinstance(peer, tuple) else None
-
-    def _refusal(self, call: Call, head: RequestHead, request: Request) -> Fault | None:
-        """Why this request goes no further, if it does not."""
-        target = request.target
-        if self.draining:
-            return faults.SHUTTING_DOWN
-        if request.version not in _VERSIONS:
-            return faults.BAD_REQUEST._replace(message="The request is neither HTTP/1.1 nor HTTP/1.0.")
-        if head.coding is not None and (head.coding != b"chunked" or request.version == HttpVersion10):
-            # Taken off here, as it is a hop's own, any further coding would be lost; in HTTP/1.0 there is none.
-            return faults.BAD_REQUEST._replace(message="Of transfer codings only HTTP/1.1's chunked is taken.")
-        if head.upgrade or call.notes.method in ("CONNECT", "TRACE"):
-            return faults.NOT_SUPPORTED
-        if not target.startswith("/") or "#" in target:
-            return faults.BAD_TARGET
-        if not self._hosts.allows(head.host):
-            return faults.HOST_REFUSED
-        return None
 
     def _answer_fault(self, call: Call, client: ClientConnection, fault: Fault) -> None:
         """Keep the call, then tell the client: an error while that can be told, else a broken connection."""
@@ -367,36 +207,6 @@ class RelayHandler:
         return KEEP if client.persistent else CLOSE
 
 
-class Lane:
-    """What leads to one upstream: its connections, its lines in each head, and what it has shown of itself."""
-
-    __slots__ = ("_host_line", "_key_line", "may_ask_usage", "pool", "upstream")
-
-    def __init__(self, upstream: ResolvedUpstream, counters: Counters, loop: asyncio.AbstractEventLoop) -> None:
-        self.upstream = upstream
-        self.pool = Pool(upstream, counters, loop)
-        self.may_ask_usage = True  # False: it answered 400 to stream_options and not without
-        netloc = upstream.netloc
-        self._host_line = b"Host: %b\r\n" % (netloc.encode() if netloc.isascii() else netloc.encode("idna"))
-        self._key_line = b""
-        if upstream.key is not None:
-            self._key_line = b"Authorization: Bearer %b\r\n" % upstream.key.encode("latin-1")
-
-    def head_for(self, call: Call, head: RequestHead, *, length: int | None) -> bytes:
-        """The request's head as it goes to this upstream. `length`: of the body; None: it streams, chunked."""
-        if length is None:
-            framing = b"Transfer-Encoding: chunked\r\n"
-        else:
-            framing = b"Content-Length: %d\r\n" % length if length or head.length is not None else b""
-        return head.to_upstream(
-            call.notes.method.encode("ascii"),
-            call.notes.target.encode("latin-1"),
-            host_line=self._host_line,
-            key_line=self._key_line,
-            framing=framing,
-        )
-
-
 def _note_model(call: Call, body: Body) -> None:
     peeked = read_body(body)
     call.notes.model, call.notes.stream = peeked.model, peeked.stream
@@ -404,12 +214,3 @@ def _note_model(call: Call, body: Body) -> None:
 
 def _unquoted(model: str | None) -> str | None:
     return unquote(model) if model is not None else None
-
-
-def _words(error: OSError) -> str:
-    """Why a connection failed, in words that do not tell the client the upstream's address."""
-    if isinstance(error, ssl.SSLError):
-        return f"TLS: {error.reason or 'handshake failed'}"
-    if isinstance(error, ConnectionRefusedError):
-        return "connection refused"
-    return error.strerror or "connection failed"

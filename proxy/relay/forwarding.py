@@ -1,0 +1,141 @@
+"""A call's attempts: choose a connection, send the request, let the answer pass; once more where that is right.
+
+Again goes what met a pooled connection that proved dead before a byte of an answer, and a 400 to the usage that only
+we asked for. Nothing else: a model may already be at work.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+import time
+from typing import Final
+
+from proxy.core.tasks import spawn
+from proxy.journal.counters import Counter, Counters
+from proxy.relay import faults
+from proxy.relay.body import Body
+from proxy.relay.call import Call
+from proxy.relay.connection import UpstreamConnection
+from proxy.relay.deadlines import Deadlines
+from proxy.relay.faults import Fault
+from proxy.relay.heads import RequestHead
+from proxy.relay.lane import Lane
+from proxy.relay.listener import ClientConnection
+from proxy.relay.passage import Passage
+from proxy.relay.upload import Upload
+from proxy.wire.injection import Edit
+
+log: Final = logging.getLogger("sightglass.relay")
+
+# Bodies up to this go out with the head in one write.
+_ONE_WRITE: Final = 64 * 1024
+
+
+class Forwarding:
+    """Makes the attempts of one relay process's calls."""
+
+    def __init__(self, counters: Counters, deadlines: Deadlines, loop: asyncio.AbstractEventLoop) -> None:
+        self._counters = counters.words
+        self._deadlines = deadlines
+        self._loop = loop
+
+    async def forward(
+        self, call: Call, client: ClientConnection, head: RequestHead, body: Body, lane: Lane, edit: Edit | None
+    ) -> Fault | None:
+        """Attempts until one counts. None: an answer was passed on whole."""
+        fresh = asked_without = False
+        while True:
+            connection = None if fresh else lane.pool.take()
+            pooled = connection is not None
+            if connection is None:
+                found = await _connect(call, lane)
+                if isinstance(found, Fault):
+                    return found
+                connection = found
+            call.notes.attempts += 1
+            call.notes.injected = edit is not None
+            done: asyncio.Future[Fault | None] = self._loop.create_future()
+            passage = Passage(call, client, connection, lane.upstream, self._deadlines, done, injected=edit is not None)
+            fault, sent = await self._attempt(call, client, connection, passage, head, body, lane, edit)
+            if fault is None and passage.stopped_asking:
+                connection.abort()
+                call.forget_answer()
+                edit, asked_without = None, True
+                continue
+            if fault is None:
+                if asked_without and call.notes.status == 200:
+                    lane.may_ask_usage = False
+                    log.warning("usage_refused", extra={"upstream": lane.upstream.name})
+                if passage.reusable and sent:
+                    lane.pool.give_back(connection)
+                else:
+                    connection.abort()
+                return None
+            if pooled and not passage.answered and fault in (faults.CLOSED, faults.RESET) and body.whole:
+                self._counters[Counter.RETRIES] += 1
+                call.forget_answer()
+                fresh = True
+                continue
+            return fault
+
+    async def _attempt(
+        self,
+        call: Call,
+        client: ClientConnection,
+        connection: UpstreamConnection,
+        passage: Passage,
+        head: RequestHead,
+        body: Body,
+        lane: Lane,
+        edit: Edit | None,
+    ) -> tuple[Fault | None, bool]:
+        """Send the request once and let the answer pass. Gives the fault, and whether the request was sent whole."""
+        client.passage = passage
+        self._counters[Counter.UPSTREAM_BUSY] += 1
+        upload: asyncio.Task[None] | None = None
+        try:
+            pieces = body.spliced(edit) if body.whole else []
+            length = sum(map(len, pieces)) if body.whole else body.length
+            first = lane.head_for(call, head, length=length)
+            if body.whole and (length or 0) <= _ONE_WRITE:
+                call.send(connection.write, b"".join((first, *pieces)) if pieces else first)
+                call.sent_at = time.monotonic()
+                passage.wait()
+            else:
+                call.send(connection.write, first)
+                await asyncio.sleep(0)  # the outbox is emptied before the body follows
+                upload = spawn(Upload(call, client, connection, passage, body).run(pieces), name="upload")
+            fault = await passage.done
+            return fault, upload is None or (upload.done() and not upload.cancelled() and upload.exception() is None)
+        except BaseException:
+            passage.abandon()
+            raise
+        finally:
+            if upload is not None:
+                upload.cancel()
+            client.passage = None
+            self._counters[Counter.UPSTREAM_BUSY] -= 1
+
+
+async def _connect(call: Call, lane: Lane) -> UpstreamConnection | Fault:
+    """A fresh connection, or why there is none."""
+    began = time.monotonic()
+    try:
+        return await lane.pool.connect()
+    except TimeoutError:
+        return faults.CONNECT_TIMEOUT
+    except OSError as error:
+        return faults.CONNECT_FAILED._replace(message=f"{faults.CONNECT_FAILED.message}: {_words(error)}")
+    finally:
+        call.waited_s += time.monotonic() - began
+
+
+def _words(error: OSError) -> str:
+    """Why a connection failed, in words that do not tell the client the upstream's address."""
+    if isinstance(error, ssl.SSLError):
+        return f"TLS: {error.reason or 'handshake failed'}"
+    if isinstance(error, ConnectionRefusedError):
+        return "connection refused"
+    return error.strerror or "connection failed"

@@ -1,0 +1,41 @@
+"""What leads to one upstream: its connections, its lines in each head, and what it has shown of itself."""
+
+from __future__ import annotations
+
+import asyncio
+
+from proxy.core.upstreams import ResolvedUpstream
+from proxy.journal.counters import Counters
+from proxy.relay.call import Call
+from proxy.relay.connection import Pool
+from proxy.relay.heads import RequestHead
+
+
+class Lane:
+    """One upstream as the calls of one relay process see it."""
+
+    __slots__ = ("_host_line", "_key_line", "may_ask_usage", "pool", "upstream")
+
+    def __init__(self, upstream: ResolvedUpstream, counters: Counters, loop: asyncio.AbstractEventLoop) -> None:
+        self.upstream = upstream
+        self.pool = Pool(upstream, counters, loop)
+        self.may_ask_usage = True  # False: it answered 400 to stream_options and not without
+        netloc = upstream.netloc
+        self._host_line = b"Host: %b\r\n" % (netloc.encode() if netloc.isascii() else netloc.encode("idna"))
+        self._key_line = b""
+        if upstream.key is not None:
+            self._key_line = b"Authorization: Bearer %b\r\n" % upstream.key.encode("latin-1")
+
+    def head_for(self, call: Call, head: RequestHead, *, length: int | None) -> bytes:
+        """The request's head as it goes to this upstream. `length`: of the body; None: it streams, chunked."""
+        if length is None:
+            framing = b"Transfer-Encoding: chunked\r\n"
+        else:
+            framing = b"Content-Length: %d\r\n" % length if length or head.length is not None else b""
+        return head.to_upstream(
+            call.notes.method.encode("ascii"),
+            call.notes.target.encode("latin-1"),
+            host_line=self._host_line,
+            key_line=self._key_line,
+            framing=framing,
+        )
