@@ -9,12 +9,11 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from proxy.core.call import CallRecord
 from proxy.core.exchange import Exchange, Finished, Started
 from proxy.observe.reading import interrupted_call, read_call
-from proxy.wire.meaning import Meaning
 from proxy.wire.routes import ROUTES
-from tests.wire.recordings import Recording, exchange_of, load, names
+from tests.wire.expecting import told
+from tests.wire.recordings import exchange_of, load, names
 
 
 @pytest.mark.parametrize("name", names())
@@ -24,51 +23,10 @@ def test_a_recording_means_what_was_expected(name: str) -> None:
     expected = recording.expected
     record, meaning = read_call(exchange_of(recording))
 
-    told = {field: _told(field, recording, record, meaning) for field in expected}
+    ours = {field: told(field, expected, recording.target, record, meaning) for field in expected}
 
-    assert told == expected
+    assert ours == expected
     assert record.route in ROUTES
-
-
-def _told(field: str, recording: Recording, record: CallRecord, meaning: Meaning) -> Any:
-    """Our word for a field of expected.json, in its form."""
-    match field:
-        case "method" | "outcome" | "finish_reason":
-            return getattr(record, field)
-        case "path":
-            return recording.target
-        case "end" | "body_whole":  # what the relay sees; the exchange was made of it
-            return recording.expected[field]
-        case "status":  # without an answer the client gets one of the relay's
-            return record.status if record.headers_s is not None else None
-        case "model_asked":
-            return record.model
-        case "stream_asked":
-            return record.stream
-        case "prompt_tokens" | "completion_tokens":
-            return getattr(record, field) if record.tokens_source == "reported" else None
-        case "tool_calls":
-            return [{"name": call.name, "arguments": call.arguments} for call in meaning.tool_calls]
-        case "first_token_event":
-            return meaning.first_token.event if meaning.first_token else None
-        case "error":
-            return _error_as_expected(meaning, recording)
-        case "text" | "reasoning" | "done":
-            return getattr(meaning, field)
-    raise AssertionError(f"expected.json states a field that this test does not know: {field}")
-
-
-def _error_as_expected(meaning: Meaning, recording: Recording) -> Any:
-    """The error in the shape that expected.json has it in: ours keeps message, type and code."""
-    expected = recording.expected["error"]
-    if meaning.error is None:
-        return None
-    if isinstance(expected, dict) and "detail" in expected:
-        return {"detail": meaning.error.message}
-    if isinstance(expected, dict):
-        ours = {"message": meaning.error.message, "type": meaning.error.type, "code": meaning.error.code}
-        return expected | {field: value for field, value in ours.items() if field in expected}
-    return meaning.error.message
 
 
 def chat(body: bytes, *, content_type: bytes = b"text/event-stream", **finished: Any) -> Exchange:
