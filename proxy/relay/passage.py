@@ -4,23 +4,22 @@
                                                                                       │
                            at the end: finished frame first, then the last bytes ◀────┘
 
-The parser is llhttp in its strict mode: what can be read in two ways is no answer. A read that is exactly one whole
-chunk needs no parser and passes with its own framing.
+What can be read in two ways is no answer (relay/answer). A read that is exactly one whole chunk needs no parser and passes with
+its own framing.
 """
 
 from __future__ import annotations
 
 import asyncio
-import itertools
 import re
 import time
-from typing import Final, Protocol
-
-import httptools
+from typing import Final
 
 from proxy.core.upstreams import ResolvedUpstream
 from proxy.relay import faults
+from proxy.relay.answer import AnswerReader, MalformedError
 from proxy.relay.call import Call
+from proxy.relay.client import Client
 from proxy.relay.connection import UpstreamConnection
 from proxy.relay.deadlines import Deadlines
 from proxy.relay.faults import Fault
@@ -29,71 +28,34 @@ from proxy.wire.injection import UsageFilter, unasked_style
 
 # A chunk as every server of ours writes it: plain size, no extension.
 _CHUNK_SIZE: Final = re.compile(rb"([0-9a-fA-F]{1,7})\r\n")
-_CONTROL: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")  # llhttp lets these pass in a reason phrase
 _LAST_CHUNK: Final = b"0\r\n\r\n"
-_HTTP_1_1: Final = b"HTTP/1.1"
-_HTTP_1_0: Final = b"HTTP/1.0"
-_BEHIND_1XX: Final = b"HTTP/1.?"  # not noted for a second head; the first one was HTTP
-# Longest head of an answer, what comes before it (1xx) included. nginx takes 4-8 KiB, Envoy 60 KiB, Ollama sends 0.3.
-_HEAD_BYTES: Final = 64 * 1024
 # What servers answer to a request with a field that they do not know: 400, and 422 where pydantic reads it.
 _FIELD_REFUSED: Final = (400, 422)
 # An event stream with a Content-Length, from which we take something out, is held to its end if no longer than this.
 HELD_BYTES: Final = 1024 * 1024
 
 
-class Client(Protocol):
-    """The client's side of a passage."""
-
-    answered: bool
-    head_only: bool
-    http_1_0: bool
-    persistent: bool
-
-    @property
-    def writing_paused(self) -> bool:
-        """Whether the client is slow and more should wait."""
-
-    def send(self, data: bytes) -> None:
-        """Write to the client's socket; never blocks."""
-
-    def left_unseen(self) -> bool:
-        """Whether the client left while nothing is read from it."""
-
-    def leave(self) -> None:
-        """Break the client's connection, as if it had been seen to leave."""
-
-
 class Passage:
     """Receives what the upstream sends and passes it on. `done` gets None, or the fault that ended it."""
 
     __slots__ = (
-        "_body",
+        "_answer",
         "_by_chunk",
         "_call",
         "_chunked_in",
         "_client",
-        "_complete",
         "_connection",
         "_deadlines",
         "_filter",
         "_head",
-        "_headers",
         "_held",
-        "_in_chunk",
         "_injected",
-        "_interim",
-        "_parser",
         "_paused",
-        "_reason",
         "_since",
-        "_start",
-        "_start_bytes",
         "_upstream",
         "answered",
         "done",
         "head_sent",
-        "reusable",
         "stopped_asking",
     )
 
@@ -113,20 +75,13 @@ class Passage:
         self.done = done
         self.answered = False  # a byte of an answer came: then the request is never sent again
         self.head_sent = False
-        self.reusable = False  # the connection is at a clean end and may carry another call
         self.stopped_asking = False  # what came is of no use to a client that did not ask for usage: ask without
-        self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
-        self._headers: list[tuple[bytes, bytes]] = []
-        self._reason = b""
+        self._answer = AnswerReader(head_only=client.head_only, http_1_0=client.http_1_0)
         self._head: AnswerHead | None = None
-        self._body: list[bytes] = []  # of the read at hand
         self._held: list[bytes] | None = None
         self._filter: UsageFilter | None = None
         self._injected = injected
-        self._chunked_in = self._in_chunk = self._by_chunk = False
-        self._interim = self._complete = self._paused = False
-        self._start = b""  # first bytes of the answer
-        self._start_bytes = 0  # read before the head was whole
+        self._chunked_in = self._by_chunk = self._paused = False
         self._since = 0.0  # since when the upstream has been silent, if nothing was read after it
         connection.receiver = self
 
@@ -144,6 +99,11 @@ class Passage:
         self._connection.abort()
         if not self.done.done():
             self.done.cancel()
+
+    @property
+    def reusable(self) -> bool:
+        """Whether the connection is at a clean end and may carry another call."""
+        return self._answer.reusable and not self.stopped_asking
 
     @property
     def patience_s(self) -> float:
@@ -175,29 +135,21 @@ class Passage:
     def received(self, data: bytes) -> None:
         """One read from the upstream."""
         self._call.last_read_at = now = time.monotonic()
-        if self._by_chunk and not self._in_chunk and self._pass_chunk(data, now):
+        answer = self._answer
+        if self._by_chunk and not answer.in_chunk and self._pass_chunk(data, now):
             return
         self.answered = True
-        if self._head is None:
-            self._start_bytes += len(data)
-            if len(self._start) < len(_HTTP_1_1):
-                self._start += data[: len(_HTTP_1_1) - len(self._start)]
         try:
-            if self._parser is not None:
-                self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self._fail(faults.MALFORMED, "it switched protocols unasked")
+            answer.feed(data)
+        except MalformedError as error:
+            if self._head is None and answer.head is not None:
+                self._read_head(answer.head)
+            self._fail(faults.MALFORMED, str(error))
             return
-        except httptools.HttpParserError as error:
-            if not self._complete:
-                self._fail(faults.MALFORMED, str(error.__context__ or error)[:200])
-                return
-            self.reusable = False
-        if self._head is None and self._start_bytes > _HEAD_BYTES:
-            self._fail(faults.MALFORMED, "its head is too long")
-            return
+        if self._head is None and answer.head is not None:
+            self._read_head(answer.head)
         if self._chunked_in and not data.endswith(b"\r\n"):
-            self._in_chunk = True  # perhaps inside a chunk's size: let the parser see the next read
+            answer.in_chunk = True  # perhaps inside a chunk's size: let the parser see the next read
         self._flush(now)
 
     def lost(self, error: Exception | None) -> None:
@@ -205,7 +157,7 @@ class Passage:
         if self.done.done():
             return
         if error is None and self._head is not None and self._head.until_close:
-            self._complete = True
+            self._answer.complete = True
             self._flush(time.monotonic())
         elif self._head is not None:
             self._fail(faults.BROKE_OFF, None if error is None else _words(error))
@@ -224,61 +176,6 @@ class Passage:
         limit_s = self._upstream.between_bytes_s if self.answered else self._upstream.first_byte_s
         if now - since >= limit_s:
             self._fail(faults.BETWEEN_BYTES_TIMEOUT if self.answered else faults.FIRST_BYTE_TIMEOUT, None)
-
-    # -- what the parser tells -------------------------------------------------------------------------------
-
-    def on_message_begin(self) -> None:
-        if self._complete:
-            self.reusable = False  # bytes behind the end: the answer is whole, the connection is not to be trusted
-
-    def on_status(self, reason: bytes) -> None:
-        self._reason += reason
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if self._head is None and not self.head_sent:  # else a trailer: hop-by-hop
-            self._headers.append((name, value))
-
-    def on_headers_complete(self) -> None:
-        if self._complete:
-            return  # of bytes behind the end
-        assert self._parser is not None
-        status, version = self._parser.get_status_code(), "1.1"
-        if self._start != _HTTP_1_1:  # llhttp takes RTSP, ICE and other versions, too
-            version = self._parser.get_http_version()
-            if self._start not in (_HTTP_1_0, _BEHIND_1XX) or version not in ("1.1", "1.0"):
-                raise ValueError("neither HTTP/1.1 nor HTTP/1.0")
-        if 100 <= status < 200 and status != 101:
-            self._interim = True
-            return
-        if not 200 <= status <= 599:
-            raise ValueError(f"status {status}")
-        if self._start_bytes > _HEAD_BYTES and sum(map(len, itertools.chain(*self._headers))) > _HEAD_BYTES:
-            raise ValueError("its head is too long")
-        if self._reason != b"OK" and _CONTROL.search(self._reason):
-            raise ValueError("control bytes in its first line")
-        self._read_head(status, http_1_0=version == "1.0")
-
-    def on_body(self, body: bytes) -> None:
-        if not self._complete:
-            self._body.append(body)
-
-    def on_chunk_header(self) -> None:
-        self._in_chunk = True
-
-    def on_chunk_complete(self) -> None:
-        self._in_chunk = False
-
-    def on_message_complete(self) -> None:
-        if self._interim:
-            self._interim = False
-            self._start = _BEHIND_1XX
-            self._headers.clear()
-            self._reason = b""
-        elif not self._complete:
-            self._complete = True
-            assert self._parser is not None
-            until_close = self._head is not None and self._head.until_close
-            self.reusable = self._parser.should_keep_alive() and not until_close
 
     # -- passing on ------------------------------------------------------------------------------------------
 
@@ -311,12 +208,13 @@ class Passage:
             self._end(b"")
             return
         out = b""
-        if self._body:
-            body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
-            self._body.clear()
+        answer = self._answer
+        if answer.body:
+            body = answer.body[0] if len(answer.body) == 1 else b"".join(answer.body)
+            answer.body.clear()
             self._call.sent_by_upstream(body, now)
             out = self._filter.feed(body) if self._filter is not None else body
-        if self._complete and self._filter is not None:
+        if answer.complete and self._filter is not None:
             out += self._filter.flush()
         if self._held is not None:
             held = self._take_held(out)
@@ -328,14 +226,14 @@ class Passage:
         self._call.notes.response_bytes += len(out)
         if self._head.framing == "chunked":
             out = b"%x\r\n%b\r\n" % (len(out), out) if out else b""
-            if self._complete:
+            if answer.complete:
                 out += _LAST_CHUNK
         if not self.head_sent:
             self.head_sent = True
             request_id = self._call.notes.request_id.encode("ascii", "replace")
             client = self._client
             out = self._head.to_client(request_id, keep_alive=client.persistent, http_1_0=client.http_1_0) + out
-        if self._complete:
+        if answer.complete:
             self._end(out)
         elif out:
             self._send(out)
@@ -345,19 +243,11 @@ class Passage:
         if self._client.writing_paused:
             self.pause()
 
-    def _read_head(self, status: int, *, http_1_0: bool) -> None:
+    def _read_head(self, head: AnswerHead) -> None:
         """The upstream's head is whole: decide how the body passes."""
-        call, client = self._call, self._client
+        call, client, status = self._call, self._client, self._answer.status
         call.headers_at = call.last_read_at
         call.notes.upstream_status = status
-        head = AnswerHead(
-            status,
-            self._reason,
-            self._headers,
-            http_1_0=client.http_1_0,
-            no_body=client.head_only,
-            http_1_0_in=http_1_0,
-        )
         if self._injected and (status in _FIELD_REFUSED or head.sealed_events):
             self.stopped_asking = True
             return
@@ -378,15 +268,13 @@ class Passage:
             client.persistent = False
         self._chunked_in = head.chunked_in
         self._by_chunk = head.chunked_in and head.framing == "chunked"  # a whole chunk may pass as it is
-        if client.head_only:
-            self._complete = True  # the parser cannot know that no body follows: the connection is not used again
 
     def _take_held(self, out: bytes) -> bytes | None:
         """Keep `out` back; at the end give all that was held, its length told in the head. None: not yet."""
         assert self._held is not None
         assert self._head is not None
         self._held.append(out)
-        if not self._complete:
+        if not self._answer.complete:
             return None
         whole = b"".join(self._held)
         self._held = None
@@ -400,9 +288,7 @@ class Passage:
         self.resume()
         self._close()
         self._connection.receiver = None
-        if self.stopped_asking:
-            self.reusable = False
-        else:
+        if not self.stopped_asking:
             self._call.finish(None)
             self._call.send(self._client.send, last)
         self.done.set_result(None)
@@ -415,9 +301,9 @@ class Passage:
         self.done.set_result(fault)
 
     def _close(self) -> None:
-        """No more is read. Parser and passage hold each other: let go, or only the collector would free them."""
+        """No more is read."""
         self._deadlines.forget(self)
-        self._parser = None
+        self._answer.close()
 
 
 def _words(error: Exception) -> str:
