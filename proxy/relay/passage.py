@@ -4,8 +4,8 @@
                                                                                       │
                            at the end: finished frame first, then the last bytes ◀────┘
 
-What can be read in two ways is no answer (relay/answer). A read that is exactly one whole chunk needs no parser and passes with
-its own framing.
+What can be read in two ways is no answer (relay/answer). A read that is exactly one whole chunk needs no parser and
+passes with its own framing.
 """
 
 from __future__ import annotations
