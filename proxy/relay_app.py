@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import signal
 import socket
 from pathlib import Path
@@ -15,6 +16,7 @@ from setproctitle import setproctitle
 
 from proxy.core.config import Config
 from proxy.core.logs import log_to_stderr
+from proxy.core.otel import telemetry_of
 from proxy.core.upstreams import ResolvedUpstream
 from proxy.journal.counters import Counter
 from proxy.journal.segments import journal_directory
@@ -39,7 +41,8 @@ async def serve(
         loop.add_signal_handler(name, leave.set)
     watch_parent(loop, arguments.life_fd, Path(config.data), leave.set)
 
-    handler = RelayHandler(config, upstreams, journal, worker=arguments.worker)
+    telemetry = telemetry_of(config.otel, os.environ)
+    handler = RelayHandler(config, upstreams, journal, worker=arguments.worker, telemetry=telemetry)
     listener = Listener(handler, limits=config.limits, counters=journal.counters)
     server = await loop.create_server(listener, sock=socket.socket(fileno=arguments.socket_fd), backlog=4096)
     tell_ready(arguments.ready_fd)

@@ -93,3 +93,5 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
     tool_result_errors: int | None = None
     tool_round_trip_max_s: float | None = None
     tool_events: tuple[ToolEvent, ...] = ()  # a table of its own in the ledger
+    trace_id: str | None = None  # W3C: the client's, or one that we began; None = neither was there
+    span_id: str | None = None  # of our SERVER span; None = tracing is off, or this trace is not sent

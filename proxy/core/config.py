@@ -12,6 +12,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from proxy.core.otel import Protocol, SamplerName
+
 UpstreamKind = Literal["auto", "ollama", "litellm", "openai"]
 
 Seconds = Annotated[float, Meta(gt=0)]
@@ -148,6 +150,52 @@ class Log(Section, frozen=True, kw_only=True):
     ] = "info"
 
 
+class Otel(Section, frozen=True, kw_only=True):
+    """OpenTelemetry by OTLP. Off until an endpoint is set, here or by OTEL_EXPORTER_OTLP_ENDPOINT."""
+
+    endpoint: Annotated[
+        str | None,
+        Meta(
+            description="Base address of the receiver, as http://127.0.0.1:4318 (http) or http://127.0.0.1:4317 (grpc)."
+            " Keys go into OTEL_EXPORTER_OTLP_HEADERS."
+        ),
+    ] = None
+    protocol: Annotated[
+        Protocol | None, Meta(description="Unset: OTEL_EXPORTER_OTLP_PROTOCOL, else http/protobuf.")
+    ] = None
+    traces: Annotated[
+        bool | None, Meta(description="Two spans a call. Unset: on, but with OTEL_TRACES_EXPORTER=none.")
+    ] = None
+    metrics: Annotated[
+        bool | None,
+        Meta(description="The GenAI histograms by OTLP, beside /metrics. Unset: with OTEL_METRICS_EXPORTER=otlp."),
+    ] = None
+    logs: Annotated[
+        bool | None, Meta(description="The log lines by OTLP, too. Unset: with OTEL_LOGS_EXPORTER=otlp.")
+    ] = None
+    sampler: Annotated[
+        SamplerName | None,
+        Meta(
+            description="Which traces are sent. Unset: OTEL_TRACES_SAMPLER, else parentbased_always_on. A parentbased_"
+            " one lets the client decide; the others do not ask it."
+        ),
+    ] = None
+    sampler_ratio: Annotated[
+        Annotated[float, Meta(ge=0, le=1)] | None,
+        Meta(description="Share of traces, for samplers with a ratio. Unset: OTEL_TRACES_SAMPLER_ARG, else 1."),
+    ] = None
+    content: Annotated[
+        bool,
+        Meta(
+            description="true: spans carry what was asked and answered. Also by"
+            " OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=SPAN_ONLY."
+        ),
+    ] = False
+    content_bytes: Annotated[Bytes, Meta(description="Longest text of one content attribute; longer ones are cut.")] = (
+        16 * 1024
+    )
+
+
 class Price(Section, frozen=True, kw_only=True):
     """Own price of a model: by tokens, by seconds of work, or by electricity; one of them. Wins over the price file."""
 
@@ -241,6 +289,7 @@ class Config(Section, frozen=True, kw_only=True):
     observer: Observer = Observer()
     metrics: MetricsCaps = MetricsCaps()
     log: Log = Log()
+    otel: Otel = Otel()
     prices: Annotated[
         dict[str, Price],
         Meta(description="Own prices by model name; patterns (* and ?) are allowed, the first match wins."),

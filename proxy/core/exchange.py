@@ -41,6 +41,20 @@ class Started(msgspec.Struct, kw_only=True, omit_defaults=True):
     model: str | None = None  # as asked, when the body was there at once
     stream: bool | None = None  # as asked; None = the request did not say
     upstream: str | None = None  # name in the settings
+    trace_id: str | None = None  # the client's, when it sent a valid one; with tracing on, else, one that we began
+    parent_span_id: str | None = None  # span of the client
+    span_id: str | None = None  # of our SERVER span; None = tracing is off
+    trace_flags: int = 0  # of our spans; bit 0: they are sent
+
+
+class Attempt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One sending of the request that did not count: it was sent again."""
+
+    began_s: float
+    ended_s: float
+    span_id: str | None = None  # None = tracing is off
+    status: int | None = None  # None = no answer
+    error_code: str | None = None  # closed words of relay/faults.py; None = an answer that was of no use
 
 
 class Finished(Started, kw_only=True, omit_defaults=True):
@@ -53,6 +67,9 @@ class Finished(Started, kw_only=True, omit_defaults=True):
     upstream_kind: str | None = None  # ollama | litellm | openai
     upstream_status: int | None = None  # None = no answer
     attempts: int = 0  # requests sent to the upstream; 2 = one was repeated on a fresh connection
+    attempt_s: float | None = None  # the last of them began: connecting, then sending
+    client_span_id: str | None = None  # of the last of them: what the upstream was told
+    repeated: tuple[Attempt, ...] = ()  # those before it
     injected: bool = False  # we asked for the usage event and took it out again
     sent_s: float | None = None  # the whole request was handed to the upstream's socket
     headers_s: float | None = None  # the upstream's head was read

@@ -20,6 +20,7 @@ from proxy.wire.litellm import LiteLLM
 from proxy.wire.meaning import Durations, Meaning
 from proxy.wire.pacing import pace_of
 from proxy.wire.routes import match
+from proxy.wire.trace_context import SAMPLED
 from proxy.wire.verdict import judge
 
 _USER_AGENT_CHARACTERS = 512  # longest seen: 400
@@ -77,6 +78,8 @@ def read_call(exchange: Exchange, request: dict[str, Any] | UnsetType | None = U
         attempts=finished.attempts,
         client=finished.client,
         user_agent=_user_agent(finished),
+        trace_id=finished.trace_id,
+        span_id=_sent_span(finished),
     )
     return (record if meaning.litellm is None else _with_litellm(record, meaning.litellm)), meaning
 
@@ -98,6 +101,8 @@ def interrupted_call(started: Started) -> CallRecord:
         stream=started.stream,
         client=started.client,
         user_agent=_user_agent(started),
+        trace_id=started.trace_id,
+        span_id=_sent_span(started),
     )
 
 
@@ -164,3 +169,7 @@ def _seconds(ns: int | None) -> float | None:
 
 def _user_agent(started: Started) -> str | None:
     return None if started.user_agent is None else one_line(started.user_agent, _USER_AGENT_CHARACTERS) or None
+
+
+def _sent_span(started: Started) -> str | None:
+    return started.span_id if started.trace_flags & SAMPLED else None

@@ -16,7 +16,7 @@ from typing import Final
 import msgspec
 
 from proxy.core.config import Journal as JournalSettings
-from proxy.core.exchange import Finished
+from proxy.core.exchange import Attempt, Finished
 from proxy.journal import frames
 from proxy.journal.counters import Counter
 from proxy.journal.writer import JournalWriter
@@ -151,8 +151,22 @@ class Call:
         """Send once the frames of this call so far are kept."""
         self._outbox.send(write, data)
 
-    def forget_answer(self) -> None:
-        """The attempt so far does not count: the request is sent again."""
+    def begin_attempt(self) -> None:
+        """The request is about to be sent, over a connection that may have to be made first."""
+        self.notes.attempt_s = time.monotonic() - self.began_at
+
+    def forget_attempt(self, error_code: str | None) -> None:
+        """The attempt so far does not count: the request is sent again. error_code: None = its answer is of no use."""
+        notes = self.notes
+        notes.repeated += (
+            Attempt(
+                began_s=notes.attempt_s or 0.0,
+                ended_s=time.monotonic() - self.began_at,
+                span_id=notes.client_span_id,
+                status=notes.upstream_status,
+                error_code=error_code,
+            ),
+        )
         self._answer.clear()
         self._answer_tail = None
         self._answer_bytes = self._tail_bytes = 0

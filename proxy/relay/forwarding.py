@@ -24,6 +24,7 @@ from proxy.relay.heads import RequestHead
 from proxy.relay.lane import Lane
 from proxy.relay.listener import ClientConnection
 from proxy.relay.passage import Passage
+from proxy.relay.tracing import Tracing
 from proxy.relay.upload import Upload
 from proxy.wire.injection import Edit
 
@@ -36,9 +37,12 @@ _ONE_WRITE: Final = 64 * 1024
 class Forwarding:
     """Makes the attempts of one relay process's calls."""
 
-    def __init__(self, counters: Counters, deadlines: Deadlines, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, counters: Counters, deadlines: Deadlines, tracing: Tracing, loop: asyncio.AbstractEventLoop
+    ) -> None:
         self._counters = counters.words
         self._deadlines = deadlines
+        self._tracing = tracing
         self._loop = loop
 
     async def forward(
@@ -47,6 +51,8 @@ class Forwarding:
         """Attempts until one counts. None: an answer was passed on whole."""
         fresh = asked_without = False
         while True:
+            call.begin_attempt()
+            self._tracing.begin_attempt(call.notes)
             connection = None if fresh else lane.pool.take()
             pooled = connection is not None
             if connection is None:
@@ -61,7 +67,7 @@ class Forwarding:
             fault, sent = await self._attempt(call, client, connection, passage, head, body, lane, edit)
             if fault is None and passage.stopped_asking:
                 connection.abort()
-                call.forget_answer()
+                call.forget_attempt(None)
                 edit, asked_without = None, True
                 continue
             if fault is None:
@@ -75,7 +81,7 @@ class Forwarding:
                 return None
             if pooled and not passage.answered and fault in (faults.CLOSED, faults.RESET) and body.whole:
                 self._counters[Counter.RETRIES] += 1
-                call.forget_answer()
+                call.forget_attempt(fault.code)
                 fresh = True
                 continue
             return fault
@@ -98,7 +104,7 @@ class Forwarding:
         try:
             pieces = body.spliced(edit) if body.whole else []
             length = sum(map(len, pieces)) if body.whole else body.length
-            first = lane.head_for(call, head, length=length)
+            first = lane.head_for(call, head, length=length, trace_line=self._tracing.line_for(call.notes))
             if body.whole and (length or 0) <= _ONE_WRITE:
                 call.send(connection.write, b"".join((first, *pieces)) if pieces else first)
                 call.sent_at = time.monotonic()

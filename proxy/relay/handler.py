@@ -19,6 +19,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from proxy.core.config import Config
+from proxy.core.otel import Telemetry
 from proxy.core.upstreams import ResolvedUpstream
 from proxy.journal.counters import Counter
 from proxy.journal.writer import JournalWriter
@@ -36,6 +37,7 @@ from proxy.relay.listener import CLOSE, KEEP, ClientConnection
 from proxy.relay.outbox import Outbox
 from proxy.relay.request import Request
 from proxy.relay.routing import Routing
+from proxy.relay.tracing import Tracing
 from proxy.wire import routes
 from proxy.wire.injection import plan_usage
 
@@ -55,6 +57,7 @@ class RelayHandler:
         journal: JournalWriter,
         *,
         worker: int,
+        telemetry: Telemetry | None = None,
     ) -> None:
         self._config = config
         self._journal = journal
@@ -66,7 +69,8 @@ class RelayHandler:
         self._lanes = {upstream.name: Lane(upstream, journal.counters, loop) for upstream in upstreams}
         shortest_s = min(min(upstream.first_byte_s, upstream.between_bytes_s) for upstream in upstreams)
         self._deadlines = Deadlines(loop, shortest_s=shortest_s)
-        self._forwarding = Forwarding(journal.counters, self._deadlines, loop)
+        self._tracing = Tracing(telemetry or Telemetry())
+        self._forwarding = Forwarding(journal.counters, self._deadlines, self._tracing, loop)
         self._admission = Admission(config)
         self.draining = False  # new calls are refused
         self.stopping = False  # running calls are being cut off
@@ -168,6 +172,7 @@ class RelayHandler:
             notes.user_agent = head.user_agent.decode("utf-8", "replace")[:512]
         peer = client.peername
         notes.client = peer[0] if isinstance(peer, tuple) else None
+        self._tracing.begin(notes, head)
 
     def _answer_fault(self, call: Call, client: ClientConnection, fault: Fault) -> None:
         """Keep the call, then tell the client: an error while that can be told, else a broken connection."""

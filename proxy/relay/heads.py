@@ -25,7 +25,7 @@ _SPECIAL: Final = (
     | SECRET
     | CREDENTIALS
     | {b"host", b"content-length", b"content-type", b"content-encoding", b"user-agent", b"x-request-id", b"expect"}
-    | {b"x-litellm-call-id"}
+    | {b"x-litellm-call-id", b"traceparent", b"tracestate"}
 )
 # What Connection may not take away: framing and addressing are not a hop's to drop.
 _NOT_NAMED: Final = frozenset(
@@ -68,6 +68,7 @@ class RequestHead:
         "_length_at",
         "_lines",
         "_struck",
+        "_traces_at",
         "coding",
         "content_encoded",
         "expects_continue",
@@ -75,6 +76,7 @@ class RequestHead:
         "length",
         "request_id",
         "secrets",
+        "traceparents",
         "upgrade",
         "user_agent",
     )
@@ -82,6 +84,8 @@ class RequestHead:
     def __init__(self, raw_headers: RawHeaders) -> None:
         self._struck: list[tuple[int, bytes]] = []  # (index, line as kept) of secrets
         self._credentials_at: list[int] = []
+        self._traces_at: list[int] = []  # traceparent and tracestate
+        self.traceparents: list[bytes] = []
         self.secrets: list[bytes] = []  # what the client proved itself with
         self._host_at = self._length_at = -1
         self.host: bytes | None = None
@@ -115,9 +119,25 @@ class RequestHead:
             lines[index] = line
         return b"".join(lines)
 
-    def to_upstream(self, method: bytes, target: bytes, *, host_line: bytes, key_line: bytes, framing: bytes) -> bytes:
-        """The head as sent upstream. The lines are whole or empty; a key line replaces the client's credentials."""
+    def to_upstream(
+        self,
+        method: bytes,
+        target: bytes,
+        *,
+        host_line: bytes,
+        key_line: bytes,
+        framing: bytes,
+        trace_line: bytes = b"",
+        keep_tracestate: bool = True,
+    ) -> bytes:
+        """The head as sent upstream. The lines are whole or empty; a key line replaces the client's credentials, a
+        trace line its traceparent. keep_tracestate: False where the client's traceparent was not gone on from."""
         lines = self._lines.copy()
+        if trace_line:
+            for index in self._traces_at:
+                if not keep_tracestate or lines[index][:11].lower() == b"traceparent":
+                    lines[index] = b""
+            lines.append(trace_line)
         if key_line:
             for index in self._credentials_at:
                 lines[index] = b""
@@ -148,6 +168,11 @@ class RequestHead:
             self.user_agent = value
         elif special == b"x-request-id":
             self.request_id = value
+        elif special == b"traceparent":
+            self._traces_at.append(at)
+            self.traceparents.append(value)
+        elif special == b"tracestate":
+            self._traces_at.append(at)
         elif special == b"content-encoding":
             self.content_encoded = value.strip().lower() not in (b"", b"identity")
         elif special == b"expect":

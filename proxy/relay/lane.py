@@ -26,7 +26,7 @@ class Lane:
         if upstream.key is not None:
             self._key_line = b"Authorization: Bearer %b\r\n" % upstream.key.encode("latin-1")
 
-    def head_for(self, call: Call, head: RequestHead, *, length: int | None) -> bytes:
+    def head_for(self, call: Call, head: RequestHead, *, length: int | None, trace_line: bytes) -> bytes:
         """The request's head as it goes to this upstream. `length`: of the body; None: it streams, chunked."""
         if length is None:
             framing = b"Transfer-Encoding: chunked\r\n"
@@ -38,4 +38,6 @@ class Lane:
             host_line=self._host_line,
             key_line=self._key_line,
             framing=framing,
+            trace_line=trace_line,
+            keep_tracestate=call.notes.parent_span_id is not None,
         )

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path as FilePath
 from typing import Final
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -43,6 +44,7 @@ def check(config: Config, environ: Mapping[str, str], said_paths: set[Path]) -> 
     yield from _allowed_hosts(config)
     yield from _directory(config)
     yield from _journal(config)
+    yield from _otel(config)
     for name, upstream in config.upstreams.items():
         yield from _named(name, upstream, environ)
     for name, price in config.prices.items():
@@ -119,6 +121,25 @@ def _journal(config: Config) -> Iterator[Found]:
         hint = "space is given back a segment at a time; raise it or lower journal.segment_bytes"
         besides = (("journal", "segment_bytes"),)
         yield Found(("journal", "max_bytes"), expected, said(journal.max_bytes), hint, besides)
+
+
+# --- telemetry ---
+
+
+def _otel(config: Config) -> Iterator[Found]:
+    endpoint = config.otel.endpoint
+    if endpoint is None:
+        return
+    parts = urlsplit(endpoint)
+    path = ("otel", "endpoint")
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        yield Found(path, "an address such as http://127.0.0.1:4318", said(endpoint))
+    elif "@" in parts.netloc:
+        hint = "give the key by OTEL_EXPORTER_OTLP_HEADERS"
+        yield Found(path, "an address without user and password", "one with them", hint)
+    elif parts.path.rstrip("/").endswith("/v1/traces"):
+        hint = "the paths of the signals are added; for an odd one there is OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
+        yield Found(path, "the base address, without /v1/traces", said(endpoint), hint)
 
 
 # --- named upstreams and keys ---

@@ -11,7 +11,7 @@ from typing import Final
 
 from sqlalchemy import BigInteger, Boolean, Column, Double, Index, Integer, LargeBinary, MetaData, Table, Text
 
-HEAD: Final = "0004"  # revision of the newest migration; a test compares it with alembic's
+HEAD: Final = "0005"  # revision of the newest migration; a test compares it with alembic's
 
 metadata = MetaData()
 
@@ -102,6 +102,8 @@ calls = Table(
     Column("tool_results", BigInteger),
     Column("tool_result_errors", BigInteger),
     Column("tool_round_trip_max_s", Double),
+    Column("trace_id", Text),
+    Column("span_id", Text),
     Index("calls_call_id", "call_id", unique=True),
     Index("calls_started_unix_ns", "started_unix_ns"),
     sqlite_autoincrement=True,  # a row number is not given again after the newest rows were deleted

@@ -9,6 +9,7 @@ from typing import Any
 
 from proxy.core.config import Config
 from proxy.core.exchange import Exchange
+from proxy.core.otel import telemetry_of
 from proxy.core.upstreams import ResolvedUpstream
 from proxy.journal import frames
 from proxy.journal.counters import Counter
@@ -39,7 +40,8 @@ class Rig:
     def __init__(self, directory: Path, upstreams: tuple[ResolvedUpstream, ...], config: Config) -> None:
         self.directory = directory
         self.journal = JournalWriter(directory, worker=0, settings=config.journal)
-        self.handler = RelayHandler(config, upstreams, self.journal, worker=0)
+        telemetry = telemetry_of(config.otel, {})
+        self.handler = RelayHandler(config, upstreams, self.journal, worker=0, telemetry=telemetry)
         self.listener = Listener(self.handler, limits=config.limits, counters=self.journal.counters)
         self.reader = JournalReader(directory, {})
         self.started: list[Any] = []

@@ -63,7 +63,7 @@ async def test_an_attempt_that_does_not_count_leaves_nothing(outbox: Outbox, tmp
     call = make_call(outbox, answer_bytes=4)
     call.sent_by_upstream(b"abcdefgh", call.began_at)
     call.notes.status = call.notes.upstream_status = 400
-    call.forget_answer()
+    call.forget_attempt(None)
     call.sent_by_upstream(b"xyz", call.began_at)
     call.finish(None)
     exchange = kept(outbox, tmp_path)[0].exchange()
