@@ -16,11 +16,11 @@ from typing import Any, Final
 import orjson
 import structlog
 
-from proxy.core.call import CallRecord
 from proxy.core.call_json import call_json
 from proxy.core.config import Log
 from proxy.core.outcomes import FAULTS
 from proxy.observe.guards import Part
+from proxy.observe.observed import Observed
 
 BATCHES: Final = 64  # waiting; each holds what one commit held
 _LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
@@ -62,8 +62,9 @@ class CallLog:
         self._thread = threading.Thread(target=self._write, name="call log", daemon=True)
         self._thread.start()
 
-    def prepare(self, record: CallRecord) -> bytes:
+    def prepare(self, observed: Observed) -> bytes:
         """The line; empty when the level leaves it out."""
+        record = observed.record
         say = self._logger.warning if record.outcome in FAULTS else self._logger.info
         fields = call_json(record)
         fields.pop("error_message", None)  # an upstream's own words may repeat content; the ledger has them

@@ -23,6 +23,7 @@ from proxy.journal.reader import Reading
 from proxy.journal.segments import Position
 from proxy.observe.guards import Guards, Part
 from proxy.observe.interpreting import Interpreter
+from proxy.observe.observed import Observed
 from proxy.observe.reading import interrupted_call
 from proxy.observe.sinks import Sink
 from proxy.store import Batch, OpenCall
@@ -110,7 +111,7 @@ class Gatherer:
         """Close what that writer left open."""
         for call in [call for call in self._open.values() if call.writer == writer]:
             self._close(gathered, call.started.call_id)
-            self._add(gathered, interrupted_call(call.started))
+            self._add(gathered, Observed(record=interrupted_call(call.started)))
 
     def orphans(self, there: Iterable[str]) -> set[str]:
         """Writers that left calls open and whose journal is not among those that are there."""
@@ -125,12 +126,13 @@ class Gatherer:
         self._open[call.started.call_id] = gathered.opened[call.started.call_id] = call
 
     def _finished(self, gathered: Gathered, frame: Frame) -> None:
-        record = self._interpreter.record(frame)
-        if record is None:
+        observed = self._interpreter.observed(frame)
+        if observed is None:
             gathered.unreadable += 1
             return
+        record = observed.record
         self._close(gathered, record.call_id)
-        self._add(gathered, record)
+        self._add(gathered, observed)
         if gathered.oldest_end_unix_s is None:
             gathered.oldest_end_unix_s = min(record.started_unix_ns / 1e9 + (record.duration_s or 0.0), time.time())
 
@@ -148,13 +150,14 @@ class Gatherer:
         if self._open.pop(call_id, None) is not None and gathered.opened.pop(call_id, None) is None:
             gathered.closed.append(call_id)
 
-    def _add(self, gathered: Gathered, record: CallRecord) -> None:
-        record = clean(record)
+    def _add(self, gathered: Gathered, observed: Observed) -> None:
+        record = clean(observed.record)
+        observed = replace(observed, record=record)
         prepared, failed = [], []
         for sink in self._sinks:
             try:
                 self._guards.force(sink.part)
-                prepared.append(sink.prepare(record))
+                prepared.append(sink.prepare(observed))
             except Exception as error:
                 self._guards.note(sink.part, error, call_id=record.call_id)
                 prepared.append(_SINK_FAILED)

@@ -1,4 +1,4 @@
-"""Interpreting: a finished frame -> the call's record, whatever fails on the way.
+"""Interpreting: a finished frame -> the call as observed, whatever fails on the way.
 
 frame ──▶ reading (bytes -> meaning) ──▶ pricing ──▶ attribution ──▶ record
              │ fails: a bare record        │ fails: cost unknown   │ fails: its fields unknown
@@ -23,6 +23,7 @@ from proxy.journal.frames import Frame
 from proxy.observe.attribution import Attribution, Remembering
 from proxy.observe.estimating import estimated
 from proxy.observe.guards import Guards
+from proxy.observe.observed import Observed
 from proxy.observe.pricing import Cost, PriceBook
 from proxy.observe.reading import interrupted_call, read_call
 from proxy.observe.told_cost import settled_cost
@@ -68,8 +69,8 @@ class Interpreter:
         self._estimate_tokens = estimate_tokens
         self._attribution = attribution or Attribution(guards, os.urandom(32))
 
-    def record(self, frame: Frame) -> CallRecord | None:
-        """The record of a finished frame; None when not even its meta can be read (counted, logged)."""
+    def observed(self, frame: Frame) -> Observed | None:
+        """The call of a finished frame; None when not even its meta can be read (counted, logged)."""
         try:
             self._guards.force("reading")
             exchange = frame.exchange()
@@ -78,7 +79,8 @@ class Interpreter:
         except Exception as error:
             return self._bare(frame, error)
         record = self._valued(self._stamped(record), meaning, exchange)
-        return self._attribution.attributed(record, meaning, exchange.request_head, request)
+        record = self._attribution.attributed(record, meaning, exchange.request_head, request)
+        return Observed(record=record, exchange=exchange, meaning=meaning, request=request)
 
     def recall(self, ledger: Remembering) -> None:
         """Begin anew with what the ledger remembers of the calls so far. Raises LedgerError."""
@@ -131,14 +133,14 @@ class Interpreter:
         )
         return _with_cost(record, settled_cost(meaning, exchange.finished.upstream_status, ours))
 
-    def _bare(self, frame: Frame, error: Exception) -> CallRecord | None:
+    def _bare(self, frame: Frame, error: Exception) -> Observed | None:
         try:
             finished = _decode_finished(frame.meta)
         except msgspec.MsgspecError:
             self._guards.note("reading", error)
             return None
         self._guards.note("reading", error, call_id=finished.call_id)
-        return bare_call(finished)
+        return Observed(record=bare_call(finished))
 
 
 def _with_cost(record: CallRecord, cost: Cost) -> CallRecord:

@@ -22,6 +22,7 @@ from proxy.core.config import MetricsCaps
 from proxy.observe import definitions as d
 from proxy.observe.families import NONE, OTHER, Distribution, Family, Labels, Latest, Numbers, SeriesBudget
 from proxy.observe.guards import Part
+from proxy.observe.observed import Observed
 from proxy.observe.speed import tokens_per_second
 from proxy.observe.tool_names import ToolNames
 
@@ -57,8 +58,9 @@ class Metrics(Collector):
 
     # -- a call ----------------------------------------------------------------------------------------------
 
-    def prepare(self, record: CallRecord) -> list[Change]:
+    def prepare(self, observed: Observed) -> list[Change]:
         """What the call will change."""
+        record = observed.record
         model, upstream = self._model(record), record.upstream or NONE
         status_class = f"{record.status // 100}xx" if record.status is not None else NONE
         changes: list[Change] = [

@@ -1,12 +1,12 @@
-"""What a sink of records is: metrics and the call log; spans will be one. Sinks do not know each other."""
+"""What a sink of calls is, such as metrics and the call log. Sinks do not know each other."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from proxy.core.call import CallRecord
 from proxy.observe.guards import Part
+from proxy.observe.observed import Observed
 
 
 class Sink(Protocol):
@@ -14,7 +14,7 @@ class Sink(Protocol):
 
     part: Part
 
-    def prepare(self, record: CallRecord) -> Any:
+    def prepare(self, observed: Observed) -> Any:
         """Before the commit: everything that can fail. Gives what deliver() needs; changes nothing."""
 
     def deliver(self, prepared: Sequence[Any]) -> None:

@@ -12,6 +12,7 @@ from proxy.journal.segments import journal_directory
 from proxy.observe.attribution import Attribution
 from proxy.observe.guards import Guards, Part
 from proxy.observe.interpreting import Interpreter
+from proxy.observe.observed import Observed
 from proxy.observe.pipeline import LedgerWriter, Pipeline
 from proxy.observe.pricing import PriceBook
 from proxy.observe.state import ObserverState
@@ -26,8 +27,8 @@ class Remembering:
         self.part = part
         self.got: list[CallRecord] = []
 
-    def prepare(self, record: CallRecord) -> CallRecord:
-        return record
+    def prepare(self, observed: Observed) -> CallRecord:
+        return observed.record
 
     def deliver(self, prepared: Sequence[CallRecord]) -> None:
         self.got.extend(prepared)

@@ -12,6 +12,7 @@ import pytest
 
 from proxy.core.config import Log
 from proxy.observe.call_log import BATCHES, CallLog
+from proxy.observe.observed import Observed
 from tests.observe.test_metrics import CALL
 
 
@@ -29,7 +30,7 @@ def pipe() -> Iterator[tuple[int, int]]:
 def test_a_line_says_what_the_ledger_says(pipe: tuple[int, int]) -> None:
     log = CallLog(Log(), fd=pipe[1])
 
-    log.deliver([log.prepare(CALL)])
+    log.deliver([log.prepare(Observed(record=CALL))])
     log.close()
 
     line = os.read(pipe[0], 65536)
@@ -46,7 +47,7 @@ def test_a_line_says_what_the_ledger_says(pipe: tuple[int, int]) -> None:
 def test_faults_of_the_service_are_warnings(outcome: str, level: str) -> None:
     log = CallLog(Log(), fd=-1)
 
-    line = log.prepare(msgspec.structs.replace(CALL, outcome=outcome))
+    line = log.prepare(Observed(record=msgspec.structs.replace(CALL, outcome=outcome)))
 
     assert orjson.loads(line)["level"] == level
 
@@ -54,14 +55,14 @@ def test_faults_of_the_service_are_warnings(outcome: str, level: str) -> None:
 def test_the_level_of_the_settings_leaves_the_rest_out() -> None:
     log = CallLog(Log(level="warning"), fd=-1)
 
-    assert log.prepare(CALL) == b""
-    assert log.prepare(msgspec.structs.replace(CALL, outcome="timeout")) != b""
+    assert log.prepare(Observed(record=CALL)) == b""
+    assert log.prepare(Observed(record=msgspec.structs.replace(CALL, outcome="timeout"))) != b""
 
 
 def test_no_line_holds_a_query_or_a_control_byte() -> None:
     log = CallLog(Log(), fd=-1)
 
-    line = log.prepare(msgspec.structs.replace(CALL, model="a\nb\x1b[31m", user_agent="x\u2028y"))
+    line = log.prepare(Observed(record=msgspec.structs.replace(CALL, model="a\nb\x1b[31m", user_agent="x\u2028y")))
 
     assert b"\n" not in line[:-1]
     assert b"\x1b" not in line
@@ -72,9 +73,9 @@ def test_a_closed_standard_output_turns_the_log_off(pipe: tuple[int, int]) -> No
     log = CallLog(Log(), fd=pipe[1])
     os.close(pipe[0])
 
-    log.deliver([log.prepare(CALL)])
+    log.deliver([log.prepare(Observed(record=CALL))])
     log.close()
-    log.deliver([log.prepare(CALL)] * 2)
+    log.deliver([log.prepare(Observed(record=CALL))] * 2)
 
     assert log.off
     assert log.lost == 3
@@ -82,7 +83,7 @@ def test_a_closed_standard_output_turns_the_log_off(pipe: tuple[int, int]) -> No
 
 def test_a_reader_that_stalls_costs_lines_and_no_time(pipe: tuple[int, int]) -> None:
     log = CallLog(Log(), fd=pipe[1])
-    line = log.prepare(CALL)
+    line = log.prepare(Observed(record=CALL))
     began = time.monotonic()
 
     for _ in range(2 * BATCHES):

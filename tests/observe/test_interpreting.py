@@ -37,7 +37,7 @@ def frame(finished: Finished = FINISHED, *, meta: bytes | None = None) -> Frame:
 
 
 def test_the_record_has_its_price() -> None:
-    record = Interpreter(Guards(), PriceBook(OWN, None), lambda _: None).record(frame())
+    record = Interpreter(Guards(), PriceBook(OWN, None), lambda _: None).observed(frame()).record
 
     assert record is not None
     assert (record.outcome, record.cost_nanousd, record.cost_source) == ("ok", 30_000, "local")
@@ -45,14 +45,14 @@ def test_the_record_has_its_price() -> None:
 
 
 def test_a_price_that_is_not_known_is_no_error() -> None:
-    record = Interpreter(Guards(), PriceBook({}, None), lambda _: None).record(frame())
+    record = Interpreter(Guards(), PriceBook({}, None), lambda _: None).observed(frame()).record
 
     assert record is not None
     assert (record.cost_nanousd, record.cost_source, record.observer_errors) == (None, "unknown", ())
 
 
 def test_without_a_price_book_each_call_says_so() -> None:
-    record = Interpreter(Guards(), None, lambda _: None).record(frame())
+    record = Interpreter(Guards(), None, lambda _: None).observed(frame()).record
 
     assert record is not None
     assert (record.prompt_tokens, record.cost_source, record.observer_errors) == (20, "unknown", ("pricing",))
@@ -62,7 +62,7 @@ def test_when_reading_fails_the_relay_alone_is_believed(monkeypatch: pytest.Monk
     monkeypatch.setattr(interpreting, "read_call", lambda _exchange: 1 / 0)
     guards = Guards()
 
-    record = Interpreter(guards, None, lambda _: None).record(frame())
+    record = Interpreter(guards, None, lambda _: None).observed(frame()).record
 
     assert record is not None
     assert (record.outcome, record.status, record.duration_s) == ("ok", 200, 0.5)
@@ -74,7 +74,7 @@ def test_when_reading_fails_the_relay_alone_is_believed(monkeypatch: pytest.Monk
 def test_a_frame_without_a_name_gives_no_record() -> None:
     guards = Guards()
 
-    assert Interpreter(guards, None, lambda _: None).record(frame(meta=b"{}")) is None
+    assert Interpreter(guards, None, lambda _: None).observed(frame(meta=b"{}")) is None
     assert guards.errors["reading"] == 1
 
 

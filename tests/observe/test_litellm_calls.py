@@ -36,7 +36,7 @@ def record_of(name: str, prices: Mapping[str, Price] | None = None, *, estimate_
         b"",
     )
     book = PriceBook(prices or {}, installed_price_file())
-    record = Interpreter(Guards(), book, lambda _: None, estimate_tokens=estimate_tokens).record(frame)
+    record = Interpreter(Guards(), book, lambda _: None, estimate_tokens=estimate_tokens).observed(frame).record
     assert record is not None
     assert record.observer_errors == ()
     return record

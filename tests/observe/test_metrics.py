@@ -17,6 +17,7 @@ from proxy.core.tool_event import ToolEvent
 from proxy.observe import definitions as d
 from proxy.observe.families import Family
 from proxy.observe.metrics import Metrics
+from proxy.observe.observed import Observed
 from proxy.observe.tool_names import TOOLS
 from proxy.store import Ledger, open_ledger
 from tests.observe.journals import FakeRelay
@@ -70,7 +71,7 @@ def metrics() -> Metrics:
 
 
 def take(metrics: Metrics, **changed: Any) -> None:
-    metrics.deliver([metrics.prepare(msgspec.structs.replace(CALL, **changed))])
+    metrics.deliver([metrics.prepare(Observed(record=msgspec.structs.replace(CALL, **changed)))])
 
 
 def values(metrics: Metrics, family: Family) -> dict[tuple[str, ...], float]:

@@ -14,7 +14,7 @@ def test_a_fault_is_named_and_the_rest_of_the_record_is_there() -> None:
     guards = Guards("upstreams")
     watcher = Watcher([upstream(1)], every_s=60)
 
-    record = Interpreter(guards, PriceBook(OWN, None), lambda _: None, watcher=watcher).record(frame())
+    record = Interpreter(guards, PriceBook(OWN, None), lambda _: None, watcher=watcher).observed(frame()).record
 
     assert record is not None
     assert (record.observer_errors, guards.errors["upstreams"]) == (("upstreams",), 1)
@@ -24,7 +24,7 @@ def test_a_fault_is_named_and_the_rest_of_the_record_is_there() -> None:
 def test_before_the_first_look_nothing_is_claimed() -> None:
     watcher = Watcher([upstream(1)], every_s=60)
 
-    record = Interpreter(Guards(), PriceBook(OWN, None), lambda _: None, watcher=watcher).record(frame())
+    record = Interpreter(Guards(), PriceBook(OWN, None), lambda _: None, watcher=watcher).observed(frame()).record
 
     assert record is not None
     assert (record.model_digest, record.model_loaded_before, record.cold_start) == (None, None, None)
