@@ -13,7 +13,13 @@ from bench.drift.stream import WARM_UP, Record
 BUDGET: Final = 20_000  # answers to a false alarm, as users' default
 _ADWIN_DELTA: Final = 1e-6
 _QUIET: Final = 100  # answers in which further detections of ADWIN are the same alarm
-_RULE_WINDOW: Final = 50
+_RULE_WINDOW: Final = 100
+_RULE_FEATURES: Final = (
+    "log_chars",
+    "unique_words",
+    "prompt_overlap",
+    "ended",
+)  # rarer things move by 30 % all the time
 _RULE_LEVEL: Final = 0.30
 
 
@@ -44,7 +50,7 @@ class Ours:
 
 
 class Rule:
-    """Alarm when the mean of the last 50 answers is 30 % off the mean of the first 500."""
+    """Alarm when a mean over the last 100 answers is 30 % off its mean over the first 500."""
 
     def __init__(self) -> None:
         self._first: list[list[float]] = []
@@ -53,7 +59,8 @@ class Rule:
         self._standing = False
 
     def feed(self, record: Record) -> Sequence[Alarm]:
-        row = list(plain_features(record).values())
+        features = plain_features(record)
+        row = [features[name] for name in _RULE_FEATURES]
         if len(self._first) < WARM_UP:
             self._first.append(row)
             return ()
@@ -61,14 +68,14 @@ class Rule:
         self._recent.append(row)
         if len(self._recent) < _RULE_WINDOW:
             return ()
-        off = [name for name, far in zip(PLAIN, self._far(), strict=True) if far > _RULE_LEVEL]
+        off = [name for name, far in zip(_RULE_FEATURES, self._far(), strict=True) if far > _RULE_LEVEL]
         raised = bool(off) and not self._standing
         self._standing = bool(off)
         return (Alarm("output", tuple(off)),) if raised else ()
 
     def _far(self) -> list[float]:
         means = [sum(column) / len(self._recent) for column in zip(*self._recent, strict=True)]
-        return [abs(now - then) / max(abs(then), 0.1) for now, then in zip(means, self._means, strict=True)]
+        return [abs(now - then) / max(then, 0.1) for now, then in zip(means, self._means, strict=True)]
 
 
 class Adwin:
@@ -108,7 +115,7 @@ def missing(name: str) -> str | None:
 
 _WORD: Final = re.compile(r"[^\W\d_]+")
 _FUNCTION_WORDS: Final = frozenset(
-    [
+    (
         "the",
         "of",
         "and",
@@ -127,10 +134,7 @@ _FUNCTION_WORDS: Final = frozenset(
         "are",
         "be",
         "this",
-        "or",
-        "an",
-        "can",
-    ]
+    )
 )
 _REFUSING: Final = re.compile(r"\b(sorry|cannot|can't|unable|as an ai)\b", re.IGNORECASE)
 
