@@ -196,6 +196,18 @@ class Otel(Section, frozen=True, kw_only=True):
     )
 
 
+class Quality(Section, frozen=True, kw_only=True):
+    """The score of each answer: docs/quality.md."""
+
+    scorers: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Scorers of your own, as my_module:MyScorer, importable by the observer. Each adds a part to"
+            " the score. They run as code of Sightglass: name only what you trust."
+        ),
+    ] = ()
+
+
 class Price(Section, frozen=True, kw_only=True):
     """Own price of a model: by tokens, by seconds of work, or by electricity; one of them. Wins over the price file."""
 
@@ -290,6 +302,7 @@ class Config(Section, frozen=True, kw_only=True):
     metrics: MetricsCaps = MetricsCaps()
     log: Log = Log()
     otel: Otel = Otel()
+    quality: Quality = Quality()
     prices: Annotated[
         dict[str, Price],
         Meta(description="Own prices by model name; patterns (* and ?) are allowed, the first match wins."),

@@ -14,6 +14,8 @@ Part = Literal[
     "callers",  # SDK, app, claims
     "conversation",  # which call goes on from which
     "tools",
+    "scoring",  # quality of answers, scorers of the user among it
+    "judge",
     "metrics",
     "log",
     "ledger",  # a record that the ledger would not take, or a fault that is no lock and no full disk
