@@ -35,9 +35,9 @@ class ChildArguments(msgspec.Struct, frozen=True, kw_only=True):
 
 def child_arguments() -> ChildArguments:
     """The arguments of this child process. Also gives the signals back that the supervisor holds blocked."""
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the supervisor says what follows
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     return msgspec.json.decode(sys.argv[1], type=ChildArguments)
 
 
@@ -86,7 +86,7 @@ def is_held(path: Path) -> bool:
 
 
 def tell_ready(ready_fd: int) -> None:
-    """Say that this child serves. Nobody listens when it is a restarted one."""
+    """Say that this child serves. Nobody listens any more when its supervisor was killed."""
     with contextlib.suppress(BrokenPipeError):
         os.write(ready_fd, b"1")
     os.close(ready_fd)

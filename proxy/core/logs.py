@@ -9,6 +9,8 @@ from typing import Final
 
 import msgspec
 
+from proxy.core.stderr import patient_stderr
+
 # Attributes that every LogRecord has; what else is there came by `extra`.
 _USUAL: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
@@ -31,7 +33,8 @@ class JsonFormatter(logging.Formatter):
 
 
 def log_to_stderr(level: int = logging.INFO) -> None:
-    """Send what this process logs to standard error."""
+    """Send what this process logs to standard error; without ever waiting for whoever reads there."""
+    patient_stderr()
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=level, handlers=[handler], force=True)

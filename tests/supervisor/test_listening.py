@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from proxy.processes import supervisor_lives, supervisor_lock
-from proxy.supervisor import listen, take_data_directory
+from proxy.supervisor.listening import listen, take_data_directory
 
 
 def test_a_data_directory_is_made_private_and_locked(tmp_path: Path) -> None:
