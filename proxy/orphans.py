@@ -7,11 +7,12 @@ at the latest for ORPHAN_S; the observer likewise.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from proxy.processes import supervisor_lives
+from proxy.processes import holder
 
 # Long enough for whoever restarts the supervisor, short enough to leave no strays.
 ORPHAN_S: Final = 60.0
@@ -20,9 +21,11 @@ _LOOK_S: Final = 0.1
 
 def watch_parent(loop: asyncio.AbstractEventLoop, life_fd: int, data: Path, leave: Callable[[], None]) -> None:
     """Call `leave` once when the parent is dead and another supervisor has taken over, or ORPHAN_S later."""
+    parent = os.getppid()
 
     def look(deadline: float) -> None:
-        if supervisor_lives(data) or loop.time() >= deadline:
+        # The kernel may close the pipe of life of a dying supervisor before it lets go of its lock.
+        if holder(data) not in (None, parent) or loop.time() >= deadline:
             leave()
         else:
             loop.call_later(_LOOK_S, look, deadline)

@@ -65,9 +65,13 @@ def supervisor_lock(data: Path) -> Path:
     return data / "supervisor.lock"
 
 
-def supervisor_lives(data: Path) -> bool:
-    """Whether some supervisor holds this data directory."""
-    return is_held(supervisor_lock(data))
+def holder(data: Path) -> int | None:
+    """Process id of the supervisor that holds this data directory and has its ports open; None while nobody does."""
+    try:
+        said = supervisor_lock(data).read_text()
+    except OSError:
+        return None
+    return int(said) if said.strip().isdigit() and is_held(supervisor_lock(data)) else None
 
 
 def is_held(path: Path) -> bool:

@@ -15,7 +15,7 @@ from proxy.core.stderr import patient_stderr
 from proxy.core.upstreams import from_processes
 from proxy.processes import SIGNALS, read_handed, supervisor_lock
 from proxy.supervisor.launching import Orders
-from proxy.supervisor.listening import take_data_directory
+from proxy.supervisor.listening import sign, take_data_directory
 from proxy.supervisor.supervising import Supervisor
 
 
@@ -39,9 +39,12 @@ def main() -> NoReturn:
     except OSError as error:
         sys.exit(f"sightglass: {data} cannot be used as data directory: {error.strerror}; choose another --data")
     try:
-        status = Supervisor(config, orders).run()
+        supervisor = Supervisor(config, orders)
+        supervisor.open_ports()
     except OSError as error:
         sys.exit(f"sightglass: cannot listen on {error.strerror}; choose another port, or stop what has it")
+    sign(lock)
+    status = supervisor.run()
     os.close(lock)
     sys.exit(status)
 

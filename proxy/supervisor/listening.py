@@ -69,6 +69,10 @@ def take_data_directory(data: Path) -> int:
                 os.close(lock)
                 raise
             time.sleep(0.01)
-    os.ftruncate(lock, 0)
-    os.write(lock, f"{os.getpid()}\n".encode())
     return lock
+
+
+def sign(lock: int) -> None:
+    """Say in the locked file who holds it: orphans leave when they see that, so our ports must be open by then."""
+    os.ftruncate(lock, 0)
+    os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)

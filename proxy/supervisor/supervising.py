@@ -52,21 +52,8 @@ class Supervisor:
         self._stand_in: subprocess.Popen[bytes] | None = None
         self._greeted = not orders.banner
 
-    def run(self) -> int:
-        """Until told to stop. Gives the exit status. Raises OSError: an address cannot be had."""
-        self._open_ports()
-        if self._orders.stand_in:
-            self._stand_in = subprocess.Popen(  # noqa: S603 - our own command
-                self._orders.stand_in, stdout=subprocess.DEVNULL, preexec_fn=_die_with_parent
-            )
-        while True:
-            for child in self._children:
-                self._look_after(child)
-            self._greet()
-            if _ENDING & self._wait(self._next_due()):
-                return self._stop()
-
-    def _open_ports(self) -> None:
+    def open_ports(self) -> None:
+        """Before run(). Raises OSError: an address cannot be had."""
         config, data = self._config, Path(self._config.data)
         # Relays or the observer of a supervisor that was killed: they leave now that the data directory is ours.
         orphans = is_held(data / "observer.lock") or any(
@@ -79,6 +66,19 @@ class Supervisor:
             self._children.append(Child(f"relay {worker}", "proxy.relay_app", sock=sock, worker=worker))
         console = listen(config.console_host, config.console_port, orphans=orphans)
         self._children.append(Child("observer", "proxy.observer_app", sock=console))
+
+    def run(self) -> int:
+        """Until told to stop. Gives the exit status."""
+        if self._orders.stand_in:
+            self._stand_in = subprocess.Popen(  # noqa: S603 - our own command
+                self._orders.stand_in, stdout=subprocess.DEVNULL, preexec_fn=_die_with_parent
+            )
+        while True:
+            for child in self._children:
+                self._look_after(child)
+            self._greet()
+            if _ENDING & self._wait(self._next_due()):
+                return self._stop()
 
     def _look_after(self, child: Child) -> None:
         """Note its death, start it when that is due."""

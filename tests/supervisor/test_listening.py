@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from proxy.processes import supervisor_lives, supervisor_lock
-from proxy.supervisor.listening import listen, take_data_directory
+from proxy.processes import holder, supervisor_lock
+from proxy.supervisor.listening import listen, sign, take_data_directory
 
 
 def test_a_data_directory_is_made_private_and_locked(tmp_path: Path) -> None:
@@ -21,10 +21,12 @@ def test_a_data_directory_is_made_private_and_locked(tmp_path: Path) -> None:
     lock = take_data_directory(data)
 
     assert data.stat().st_mode & 0o777 == 0o700
-    assert supervisor_lives(data)
+    assert holder(data) is None
+    sign(lock)
     assert supervisor_lock(data).read_text() == f"{os.getpid()}\n"
+    assert holder(data) == os.getpid()
     os.close(lock)
-    assert not supervisor_lives(data)
+    assert holder(data) is None
 
 
 def test_an_orphan_that_looks_for_us_does_not_keep_us_out(tmp_path: Path) -> None:
@@ -34,7 +36,8 @@ def test_an_orphan_that_looks_for_us_does_not_keep_us_out(tmp_path: Path) -> Non
 
     lock = take_data_directory(tmp_path)
 
-    assert supervisor_lives(tmp_path)
+    sign(lock)
+    assert holder(tmp_path) == os.getpid()
     os.close(lock)
 
 

@@ -33,9 +33,11 @@ def open_ports(self):
     self._children = [Child("relay 0", module, sock=socks[0]), Child("observer", module, sock=socks[1])]
 
 
-supervising.Supervisor._open_ports = open_ports
+supervising.Supervisor.open_ports = open_ports
 orders = Orders(settings=msgspec.Raw(b"{}"), banner="serving")
-sys.exit(supervising.Supervisor(msgspec.convert({}, Config), orders).run())
+supervisor = supervising.Supervisor(msgspec.convert({}, Config), orders)
+supervisor.open_ports()
+sys.exit(supervisor.run())
 """
 
 
