@@ -6,6 +6,8 @@ Documented field by field in docs/calls.md. What is unknown is absent, never nul
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
+from operator import itemgetter
 from typing import Any, Final
 
 import msgspec
@@ -44,18 +46,33 @@ NAMES: Final = (
 )
 
 
+_FIELDS: Final = CallRecord.__struct_fields__
+_INSIDE_OUT: Final = {outside: inside for inside, outside in RENAMED.items()}
+_in_order: Final = itemgetter(*(_FIELDS.index(_INSIDE_OUT.get(name, name)) for name in NAMES))
+
+
 def call_json(record: CallRecord) -> dict[str, Any]:
     """The record's known values by their public names, in the order of NAMES. The record must be clean."""
-    values = msgspec.structs.asdict(record)
-    values["started_at"] = rfc3339(record.started_unix_ns)
-    for name in ("cost", "shadow_cost"):
-        nanousd = values[f"{name}_nanousd"]
-        values[f"{name}_usd"] = None if nanousd is None else to_usd(nanousd)
-    values["observer_errors"] = list(record.observer_errors) or None
+    values = zip(NAMES, _in_order(msgspec.structs.astuple(record)), strict=True)
+    told = {name: value for name, value in values if value is not None}
+    _tell(told, "started_at", rfc3339(record.started_unix_ns))
+    if record.cost_nanousd is not None:
+        told["cost_usd"] = to_usd(record.cost_nanousd)
+    if record.shadow_cost_nanousd is not None:
+        told["shadow_cost_usd"] = to_usd(record.shadow_cost_nanousd)
+    _tell(told, "observer_errors", list(record.observer_errors) or None)
     if record.claimed_metadata is not None:
-        values["claimed_metadata"] = _object(record.claimed_metadata)
-    values["tool_events"] = _told(record.tool_events) or None
-    return {name: value for name in NAMES if (value := values[name]) is not None}
+        _tell(told, "claimed_metadata", _object(record.claimed_metadata))
+    _tell(told, "tool_events", _told(record.tool_events) or None)
+    return told
+
+
+def _tell(told: dict[str, Any], name: str, value: Any) -> None:
+    """In place of the value that is there; None = nothing is told."""
+    if value is None:
+        told.pop(name, None)
+    else:
+        told[name] = value
 
 
 def _object(text: str) -> Any:
@@ -73,8 +90,14 @@ def _told(events: tuple[ToolEvent, ...]) -> list[Any]:
 def rfc3339(unix_ns: int) -> str | None:
     """UTC with microseconds: 2026-11-20T09:15:02.123456Z. None beyond the years that a calendar has."""
     seconds, rest_ns = divmod(unix_ns, 10**9)
+    second = _second(seconds)
+    return None if second is None else f"{second}.{rest_ns // 1000:06}Z"
+
+
+@lru_cache(maxsize=64)
+def _second(unix_s: int) -> str | None:
+    """2026-11-20T09:15:02; many calls share one."""
     try:
-        moment = datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest_ns // 1000)
+        return datetime.fromtimestamp(unix_s, UTC).strftime("%Y-%m-%dT%H:%M:%S")
     except (ValueError, OverflowError, OSError):
         return None
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -30,7 +30,7 @@ class Looked(msgspec.Struct, frozen=True, kw_only=True):
 
     def form(self) -> Form:
         """How the body is framed: as its content type says, else as it looks."""
-        if not self.body.strip():
+        if not self.body or self.body.isspace():
             return "empty"
         if "event-stream" in self.content_type:
             return "sse"
@@ -63,7 +63,7 @@ def look_at(exchange: Exchange) -> Looked:
         elif name == b"content-encoding":
             encoding = f"{encoding},{value.decode('latin-1')}"
     cut = finished.answer_cut > 0
-    codings = codings_of(encoding)
+    codings = codings_of(encoding) if encoding else ()
     if not codings:
         return Looked(
             body=exchange.answer_body,

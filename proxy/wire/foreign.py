@@ -70,6 +70,8 @@ def as_name(value: object) -> str | None:
     """A short text fit for a label or a column: no control characters, bounded; None when empty or no string."""
     if not isinstance(value, str) or not value:
         return None
+    if len(value) <= _NAME_CHARACTERS and value.isascii() and value.isprintable():  # nearly all are
+        return value.strip() or None
     return one_line(value, _NAME_CHARACTERS) or None
 
 

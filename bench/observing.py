@@ -1,0 +1,225 @@
+"""What the observer spends on a call: journal -> record -> ledger -> metrics and log, in this process, CPU time only.
+
+Run: `python -m bench.observing [--batch 50] [--calls 3000] [--profile]`. The journal, the ledger and the sinks are
+real; the watcher knows no upstream. A call in each row of the table:
+
+    plain      a 1 KB chat answer, few header fields
+    sdk        the same from the openai SDK, whose requests carry sixteen fields
+    stream     200 events
+    tools      an agent's turn: eight messages, six tools with schemas on offer, the answer calls one
+"""
+
+from __future__ import annotations
+
+import argparse
+import cProfile
+import json
+import os
+import pstats
+import statistics
+import tempfile
+import time
+from array import array
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from bench import canned
+from bench.parsing import stream
+from proxy.core.config import Config
+from proxy.core.exchange import Finished, Started
+from proxy.journal import frames
+from proxy.journal.segments import journal_directory
+from proxy.journal.writer import JournalWriter
+from proxy.observe.attribution import Attribution
+from proxy.observe.call_log import CallLog
+from proxy.observe.guards import Guards
+from proxy.observe.interpreting import Interpreter
+from proxy.observe.metrics import Metrics
+from proxy.observe.pipeline import Pipeline
+from proxy.observe.price_file import installed_price_file
+from proxy.observe.pricing import PriceBook
+from proxy.observe.state import ObserverState
+from proxy.observe.upstreams.watcher import Watcher
+from proxy.store import open_ledger
+
+_JSON_HEAD: Final = b"Content-Type: application/json\r\nDate: Sat, 21 Nov 2026 00:03:56 GMT\r\nContent-Length: 1024\r\n"
+_SDK_HEAD: Final = (
+    b"Host: localhost:11435\r\nAccept-Encoding: gzip, deflate\r\nConnection: keep-alive\r\n"
+    b"Accept: application/json\r\nContent-Type: application/json\r\nUser-Agent: OpenAI/Python 3.3.1\r\n"
+    b"X-Stainless-Lang: python\r\nX-Stainless-Package-Version: 3.3.1\r\nX-Stainless-OS: Linux\r\n"
+    b"X-Stainless-Arch: x64\r\nX-Stainless-Runtime: CPython\r\nX-Stainless-Runtime-Version: 3.11.7\r\n"
+    b"X-Stainless-Async: false\r\nx-stainless-retry-count: 0\r\nx-stainless-read-timeout: 600\r\n"
+    b"Content-Length: 170\r\n"
+)
+
+
+class Sample(msgspec.Struct, frozen=True, kw_only=True):
+    """The sections of one call's finished frame."""
+
+    request_head: bytes
+    request_body: bytes
+    answer_head: bytes = _JSON_HEAD
+    answer_body: bytes = canned.PLAIN_BODY
+    pieces: tuple[tuple[float, int], ...] = ((0.01, 1024),)
+
+
+def samples() -> dict[str, Sample]:
+    """The rows of the table."""
+    head, _, body = canned.plain_request(11435).partition(b"\r\n\r\n")
+    fields = head.partition(b"\r\n")[2] + b"\r\n"
+    streamed = stream(200)
+    return {
+        "plain": Sample(request_head=fields, request_body=body),
+        "sdk": Sample(request_head=_SDK_HEAD, request_body=body),
+        "stream": Sample(
+            request_head=_SDK_HEAD,
+            request_body=streamed.request_body,
+            answer_head=streamed.answer_head,
+            answer_body=streamed.answer_body,
+            pieces=streamed.pieces,
+        ),
+        "tools": Sample(request_head=_SDK_HEAD, request_body=_agents_turn(), answer_body=_calling()),
+    }
+
+
+def _agents_turn() -> bytes:
+    properties = {"city": {"type": "string"}, "unit": {"enum": ["c", "f"]}, "days": {"type": "integer"}}
+    schema = {"type": "object", "properties": properties, "required": ["city"]}
+    tools = [
+        {"type": "function", "function": {"name": f"tool_{number}", "description": "x" * 200, "parameters": schema}}
+        for number in range(6)
+    ]
+    messages: list[dict[str, Any]] = [{"role": "system", "content": "You are an agent. " * 40}]
+    for number in range(4):
+        call = {"id": f"c{number}", "type": "function", "function": {"name": "tool_1", "arguments": '{"city":"Rome"}'}}
+        messages += [{"role": "user", "content": f"And then? {number}"}, {"role": "assistant", "tool_calls": [call]}]
+        messages += [{"role": "tool", "tool_call_id": f"c{number}", "content": "sunny " * 30}]
+    return json.dumps({"model": canned.MODEL, "messages": messages, "tools": tools}).encode()
+
+
+def _calling() -> bytes:
+    call = {"id": "call_9", "type": "function", "function": {"name": "tool_2", "arguments": '{"city":"Oslo"}'}}
+    choice = {"index": 0, "message": {"role": "assistant", "tool_calls": [call]}, "finish_reason": "tool_calls"}
+    usage = {"prompt_tokens": 900, "completion_tokens": 20, "total_tokens": 920}
+    said = {"id": "chatcmpl-9", "model": canned.MODEL, "system_fingerprint": "fp_ollama", "choices": [choice]}
+    return json.dumps({**said, "usage": usage}).encode()
+
+
+class Desk:
+    """One observer over a journal of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        config, guards = Config(data=str(folder)), Guards("")
+        self.writer = JournalWriter(journal_directory(folder), worker=0, settings=config.journal)
+        self._numbers = 0
+        self._ledger = open_ledger(folder)
+        watcher = Watcher((), every_s=10.0)
+        self._silence = os.open(os.devnull, os.O_WRONLY)
+        self._log = CallLog(config.log, fd=self._silence)
+        interpreter = Interpreter(
+            guards,
+            PriceBook(config.prices, installed_price_file()),
+            watcher.kind,
+            watcher=watcher,
+            attribution=Attribution(guards, b"key"),
+        )
+        self.pipeline = Pipeline(
+            journal_directory(folder), self._ledger, interpreter, (Metrics(("default",)), self._log), guards, _state()
+        )
+
+    def write(self, sample: Sample, calls: int) -> None:
+        """So many calls into the journal, as a relay would."""
+        times = array("d", [time for time, _ in sample.pieces]).tobytes()
+        pieces = times + array("I", [size for _, size in sample.pieces]).tobytes()
+        for _ in range(calls):
+            self._numbers += 1
+            call_id = f"{self._numbers:032x}"
+            known: dict[str, Any] = {"call_id": call_id, "request_id": f"r{call_id}", "started_unix_ns": time.time_ns()}
+            known |= {"method": "POST", "target": "/v1/chat/completions", "client": "127.0.0.1", "upstream": "default"}
+            known |= {"model": canned.MODEL, "user_agent": "sightglass-bench/1"}
+            finished = Finished(
+                **known,
+                status=200,
+                upstream_kind="ollama",
+                upstream_status=200,
+                attempts=1,
+                sent_s=0.001,
+                headers_s=0.01,
+                duration_s=0.011,
+                overhead_s=0.0002,
+                request_bytes=len(sample.request_body),
+                response_bytes=len(sample.answer_body),
+            )
+            self._append(frames.STARTED, call_id, Started(**known))
+            self._append(
+                frames.FINISHED,
+                call_id,
+                finished,
+                request_head=sample.request_head,
+                request_body=sample.request_body,
+                answer_head=sample.answer_head,
+                answer_body=sample.answer_body,
+                pieces=pieces,
+            )
+
+    def _append(self, kind: int, call_id: str, meta: Started, **sections: bytes) -> None:
+        buffers = frames.encode(kind, msgspec.json.encode(meta), self.writer.salt, **sections)
+        self.writer.append([(kind, call_id, buffers)])
+
+    def close(self) -> None:
+        """Let go of all files."""
+        self.pipeline.close()
+        self._ledger.close()
+        self._log.close()
+        self.writer.close()
+        os.close(self._silence)
+
+
+def _state() -> ObserverState:
+    return ObserverState()
+
+
+def cost_us(desk: Desk, sample: Sample, *, batch: int, calls: int, profile: cProfile.Profile | None = None) -> float:
+    """CPU of this thread per call in microseconds: the median of the batches."""
+    took: list[float] = []
+    for _ in range(max(calls // batch, 3)):
+        desk.write(sample, batch)
+        if profile is not None:
+            profile.enable()
+        began = time.thread_time_ns()
+        while desk.pipeline.turn():
+            pass
+        took.append((time.thread_time_ns() - began) / 1000 / batch)
+        if profile is not None:
+            profile.disable()
+    return statistics.median(took)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Print the table, or a profile of the plain call."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--batch", type=int, default=50, help="calls read and committed together")
+    parser.add_argument("--calls", type=int, default=3000)
+    parser.add_argument("--profile", metavar="ROW", help="where the time goes in one of the rows")
+    options = parser.parse_args(argv)
+    with tempfile.TemporaryDirectory() as folder:
+        desk = Desk(Path(folder))
+        try:
+            if options.profile:
+                profile = cProfile.Profile(time.thread_time)
+                cost_us(desk, samples()[options.profile], batch=options.batch, calls=options.calls, profile=profile)
+                pstats.Stats(profile).sort_stats("cumtime").print_stats(45)
+                return
+            print(f"{'':10}{'us a call':>12}   batches of {options.batch}")
+            for name, sample in samples().items():
+                cost_us(desk, sample, batch=options.batch, calls=3 * options.batch)
+                print(f"{name:10}{cost_us(desk, sample, batch=options.batch, calls=options.calls):12.1f}")
+        finally:
+            desk.close()
+
+
+if __name__ == "__main__":
+    main()
