@@ -10,13 +10,13 @@ import logging
 import os
 import queue
 import threading
-from collections.abc import MutableMapping, Sequence
-from typing import Any, Final
+import time
+from collections.abc import Sequence
+from typing import Final
 
 import orjson
-import structlog
 
-from proxy.core.call_json import call_json
+from proxy.core.call_json import call_json, rfc3339
 from proxy.core.config import Log
 from proxy.core.outcomes import FAULTS
 from proxy.observe.guards import Part
@@ -26,16 +26,6 @@ BATCHES: Final = 64  # waiting; each holds what one commit held
 _LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 log = logging.getLogger("sightglass.observer")
-
-
-class _LineMaker:
-    """What structlog takes for a logger: gives each line back instead of writing it."""
-
-    def msg(self, line: bytes) -> bytes:
-        """The line with its end."""
-        return line + b"\n"
-
-    info = warning = msg
 
 
 class CallLog:
@@ -49,27 +39,20 @@ class CallLog:
         self.off = False  # standard output is closed: there is nobody to write for
         self._fd = fd
         self._waiting: queue.Queue[tuple[int, bytes] | None] = queue.Queue(BATCHES)
-        self._logger = structlog.wrap_logger(
-            _LineMaker(),
-            wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[settings.level]),
-            processors=[
-                structlog.processors.add_log_level,
-                structlog.processors.TimeStamper(fmt="iso", utc=True),
-                _in_order,
-                structlog.processors.JSONRenderer(serializer=_json),
-            ],
-        ).bind()
+        self._least = _LEVELS[settings.level]
         self._thread = threading.Thread(target=self._write, name="call log", daemon=True)
         self._thread.start()
 
     def prepare(self, observed: Observed) -> bytes:
         """The line; empty when the level leaves it out."""
-        record = observed.record
-        say = self._logger.warning if record.outcome in FAULTS else self._logger.info
-        fields = call_json(record)
+        level = "warning" if observed.record.outcome in FAULTS else "info"
+        if _LEVELS[level] < self._least:
+            return b""
+        fields = call_json(observed.record)
         fields.pop("error_message", None)  # an upstream's own words may repeat content; the ledger has them
-        line: bytes | None = say("call", **fields)
-        return line or b""
+        # Time, level and event first: the begin of a line is what people read.
+        line = {"timestamp": rfc3339(time.time_ns()), "level": level, "event": "call", **fields}
+        return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
 
     def deliver(self, prepared: Sequence[bytes]) -> None:
         """Hand the lines of one commit to the thread that writes."""
@@ -104,13 +87,3 @@ class CallLog:
                 self.off = True
                 log.warning("call_log_off", extra={"error": error.strerror})
                 return
-
-
-def _in_order(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> dict[str, Any]:
-    """Time, level and event first: the begin of a line is what people read."""
-    first = ("timestamp", "level", "event")
-    return {**{name: event.pop(name) for name in first}, **event}
-
-
-def _json(event: dict[str, Any], **_options: Any) -> bytes:
-    return orjson.dumps(event)

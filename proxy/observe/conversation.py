@@ -15,7 +15,7 @@ never share a conversation. For one thread. State advances as calls are read; a 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from proxy.core.remembered import RememberedTurn
@@ -159,17 +159,17 @@ class Conversations:
         prefixes, kinds, lines = fingerprint.prefixes, fingerprint.kinds, fingerprint.lines
         for at in range(len(prefixes) - 1, 0, -1):
             prefix = prefixes[at]
-            same = self._by_answered.get(prefix)
+            same: Sequence[Turn] | None = self._by_answered.get(prefix)
             found = _best(same, fingerprint.frame, who) if same else None
             if found is not None:
                 return Place(found.conversation_id, found.number + 1, lines[at], found)
             same = self._by_asked.get(prefix)
             if not same or at > fingerprint.asked_at:
                 continue
-            same = tuple(turn for turn in same if turn.who == who and not turn.continued)
             if at == fingerprint.asked_at or kinds[at] not in ("assistant", "call"):
-                same = tuple(turn for turn in same if turn.answered is None)
-            found = _best(same, fingerprint.frame, who)
+                same = [turn for turn in same if turn.answered is None]
+            same = [turn for turn in same if not turn.continued and turn.who == who]
+            found = _best(same, fingerprint.frame, who) if same else None
             if found is not None:
                 again = at == fingerprint.asked_at
                 return Place(found.conversation_id, found.number + (not again), lines[at], found, repeated=again)
@@ -206,7 +206,7 @@ def _agree(one: str | None, other: str | None) -> bool:
     return one is None or other is None or one == other
 
 
-def _best(turns: tuple[Turn, ...], frame: bytes, who: Who) -> Turn | None:
+def _best(turns: Sequence[Turn], frame: bytes, who: Who) -> Turn | None:
     """Of those that may be, the likeliest; of equals the latest."""
     best, most = None, (False, False, False)
     for turn in turns:

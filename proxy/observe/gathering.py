@@ -63,7 +63,9 @@ class Gathered:
         }
         if not (moved or self.calls or self.opened or self.closed):
             return None
-        return Batch(calls=self.calls, positions=moved, opened=list(self.opened.values()), closed=self.closed)
+        return Batch(
+            calls=self.calls, cleaned=True, positions=moved, opened=list(self.opened.values()), closed=self.closed
+        )
 
     def reading(self) -> Reading:
         """All that was read, as the journal's reader wants to have it released."""
@@ -152,7 +154,8 @@ class Gatherer:
 
     def _add(self, gathered: Gathered, observed: Observed) -> None:
         record = clean(observed.record)
-        observed = replace(observed, record=record)
+        if record is not observed.record:
+            observed = replace(observed, record=record)
         prepared, failed = [], []
         for sink in self._sinks:
             try:

@@ -21,11 +21,13 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     """What is written in one transaction: either all of it is in the ledger, or none.
 
     opened: calls that began; one that also ends in this batch need not be named.
+    cleaned: the calls went through `cleaning.clean` already.
     closed: call ids that ended; naming one that is not open is no mistake.
     positions: writer -> (segment, offset) behind the last frame that this batch holds.
     """
 
     calls: Sequence[CallRecord] = ()
+    cleaned: bool = False
     positions: Mapping[str, tuple[int, int]] = {}
     opened: Sequence[OpenCall] = ()
     closed: Collection[str] = ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -45,11 +45,9 @@ class Ledger(LedgerReader):
         Raises LedgerBusy after a second of waiting for the lock, LedgerUnavailable or LedgerDamaged: then nothing of
         the batch was written, and the same batch can be given again.
         """
-        records = _first_of_each(batch.calls)
+        records = _first_of_each(batch.calls if batch.cleaned else map(clean, batch.calls))
         with self._writing() as connection:
-            known = _known_among(connection, list(records))
-            rows = [call_row(record) for call_id, record in records.items() if call_id not in known]
-            refused = _insert(connection, self._statements.insert_calls, rows)
+            known, refused = self._insert_calls(connection, records)
             stored = (record for call_id, record in records.items() if call_id not in known and call_id not in refused)
             _insert(connection, self._statements.insert_tool_events, all_rows(stored))
             _insert(connection, self._statements.insert_open, [open_row(call) for call in batch.opened])
@@ -62,6 +60,17 @@ class Ledger(LedgerReader):
             repeated=known | _named_twice(batch.calls, records),
             refused=refused,
         )
+
+    def _insert_calls(
+        self, connection: Connection, records: Mapping[str, CallRecord]
+    ) -> tuple[frozenset[str], frozenset[str]]:
+        """Put the records in; gives the ids that were there before, and those that the database refuses."""
+        insert, nothing = self._statements.insert_calls, frozenset[str]()
+        if _all_new(connection, insert, [call_row(record) for record in records.values()]):
+            return nothing, nothing  # nearly always; asking for each id first would cost as much as half the inserting
+        known = _known_among(connection, list(records))
+        rows = [call_row(record) for call_id, record in records.items() if call_id not in known]
+        return known, _insert(connection, insert, rows)
 
     def note_changes(self, changes: UpstreamChanges) -> list[Event]:
         """Write events and the state that they lead to, in one transaction. Gives the events with their ids.
@@ -129,9 +138,9 @@ def open_ledger(data: Path, *, fsync: bool = False) -> Ledger:
     return Ledger(engine, str(path), path=path)
 
 
-def _first_of_each(records: Sequence[CallRecord]) -> dict[str, CallRecord]:
+def _first_of_each(records: Iterable[CallRecord]) -> dict[str, CallRecord]:
     found: dict[str, CallRecord] = {}
-    for record in map(clean, records):
+    for record in records:
         found.setdefault(record.call_id, record)
     return found
 
@@ -155,6 +164,18 @@ def _insert(connection: Connection, insert: Bulk, rows: list[Row]) -> frozenset[
     if _goes_in(connection, insert, rows):
         return frozenset()
     return frozenset(str(row[0]) for row in rows if not _goes_in(connection, insert, [row]))
+
+
+def _all_new(connection: Connection, insert: Bulk, rows: list[Row]) -> bool:
+    """Put all rows in; where the database refuses one or has one already, none."""
+    try:
+        with connection.begin_nested() as attempt:
+            if insert.run(connection, rows) == len(rows):
+                return True
+            attempt.rollback()
+    except DATA_ERRORS:
+        pass
+    return False
 
 
 def _goes_in(connection: Connection, insert: Bulk, rows: list[Row]) -> bool:

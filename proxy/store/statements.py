@@ -26,14 +26,14 @@ class Bulk:
         self._by_name = not compiled.positional  # psycopg wants names, sqlite3 places
         assert self._by_name or tuple(compiled.positiontup or ()) == self._columns
 
-    def run(self, connection: Connection, rows: Sequence[Row]) -> None:
-        """Run it for all rows; for none, do nothing."""
+    def run(self, connection: Connection, rows: Sequence[Row]) -> int:
+        """Run it for all rows; for none, do nothing. Gives how many rows of the table it changed."""
         if not rows:
-            return
+            return 0
         if self._by_name:
-            connection.exec_driver_sql(self._sql, [dict(zip(self._columns, row, strict=True)) for row in rows])
-        else:
-            connection.exec_driver_sql(self._sql, list(rows))
+            named = [dict(zip(self._columns, row, strict=True)) for row in rows]
+            return connection.exec_driver_sql(self._sql, named).rowcount
+        return connection.exec_driver_sql(self._sql, list(rows)).rowcount
 
 
 class Statements:

@@ -50,7 +50,7 @@ class Looked(msgspec.Struct, frozen=True, kw_only=True):
 
     def piece_ends(self, pieces: Sequence[tuple[float, int]]) -> Sequence[int]:
         """Offset behind each piece that the relay read."""
-        return self.ends if self.ends is not None else list(accumulate(size for _, size in pieces))
+        return self.ends if self.ends is not None else list(accumulate([size for _, size in pieces]))
 
 
 def look_at(exchange: Exchange) -> Looked:

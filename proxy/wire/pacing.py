@@ -6,9 +6,11 @@ so gaps are between pieces that completed at least one token.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import pairwise
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from itertools import repeat
 from math import ceil
+from operator import sub
 
 import msgspec
 
@@ -57,18 +59,20 @@ def percentile(ascending: Sequence[float], q: float) -> float | None:
 
 
 def _gaps(offsets: Sequence[int], ends: Sequence[int], pieces: Pieces) -> list[float]:
-    """Seconds between neighbouring pieces with tokens, sorted. offsets and ends ascend: one walk over both."""
-    times: list[float] = []
-    place, last = 0, -1
-    for offset in offsets:
-        while place < len(ends) and ends[place] < offset:
-            place += 1
-        if place == len(ends):
-            break
-        if place != last and place < len(pieces):
-            times.append(pieces[place][0])
-            last = place
-    return sorted(max(0.0, later - earlier) for earlier, later in pairwise(times))
+    """Seconds between neighbouring pieces with tokens, sorted. offsets and ends ascend."""
+    places = _places(offsets, ends)
+    last = min(len(ends), len(pieces))
+    times = [pieces[place][0] for place in places if place < last]
+    gaps = sorted(map(sub, times[1:], times))
+    return gaps if not gaps or gaps[0] >= 0 else sorted(max(0.0, gap) for gap in gaps)
+
+
+def _places(offsets: Sequence[int], ends: Sequence[int]) -> Iterable[int]:
+    """Indexes of the pieces that the bytes before these offsets came with, each once, in order."""
+    first = bisect_left(ends, offsets[0]) if offsets else 0
+    if list(ends[first : first + len(offsets)]) == list(offsets):  # a piece an event, as servers mostly send them
+        return range(first, first + len(offsets))
+    return dict.fromkeys(map(bisect_left, repeat(ends), offsets))
 
 
 def _time_of(mark: Mark | None, ends: Sequence[int], pieces: Pieces) -> float | None:

@@ -15,7 +15,6 @@ from msgspec.structs import replace
 from proxy.core.usage import TokenCounts
 from proxy.wire.foreign import as_count, as_object
 
-
 _WITHOUT_PARTS: Final = frozenset({None})
 _PLAIN: Final = frozenset({"prompt_tokens", "completion_tokens", "total_tokens"})
 
@@ -23,9 +22,7 @@ _PLAIN: Final = frozenset({"prompt_tokens", "completion_tokens", "total_tokens"}
 def openai_usage(usage: dict[str, Any]) -> TokenCounts:
     """Counts of a `usage` of chat, completions, embeddings (prompt_tokens ...) or responses (input_tokens ...)."""
     if usage.keys() == _PLAIN:  # Ollama's, and most others'
-        return TokenCounts(
-            prompt=as_count(usage["prompt_tokens"]), completion=as_count(usage["completion_tokens"])
-        )
+        return TokenCounts(prompt=as_count(usage["prompt_tokens"]), completion=as_count(usage["completion_tokens"]))
     prompt_parts = as_object(usage.get("prompt_tokens_details")) or as_object(usage.get("input_tokens_details"))
     answer_parts = as_object(usage.get("completion_tokens_details")) or as_object(usage.get("output_tokens_details"))
     # The top-level names: Anthropic's, kept by LiteLLM, and DeepSeek's.

@@ -40,3 +40,12 @@ def test_an_unknown_part_is_refused_with_the_known_ones() -> None:
 
     assert done.returncode == 2
     assert "expected some of plain, streams" in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("argv", [["bench.observing", "--calls", "60", "--batch", "20"], ["bench.parsing"]])
+def test_the_observers_benches_print_a_row_a_case(argv: list[str]) -> None:
+    done = subprocess.run([sys.executable, "-m", *argv], cwd=ROOT, capture_output=True, text=True, timeout=110)
+
+    rows = [line for line in done.stdout.splitlines()[1:] if float(line.split()[-1].replace(",", "")) > 0]
+    assert (done.returncode, len(rows)) == (0, 4 if argv[0] == "bench.observing" else 3)
