@@ -19,13 +19,16 @@ from proxy.console.exposition import Exposition
 from proxy.console.health import Health
 from proxy.core.config import Config
 from proxy.core.logs import log_to_stderr
+from proxy.core.otel import telemetry_of
 from proxy.core.tasks import spawn
 from proxy.core.upstreams import ResolvedUpstream
 from proxy.observe.call_log import CallLog
+from proxy.observe.exports import Exports
 from proxy.observe.guards import FAIL_VARIABLE, Guards
 from proxy.observe.metrics import Metrics
 from proxy.observe.observing import Observing
 from proxy.observe.scrape import Scrape
+from proxy.observe.sinks import Sink
 from proxy.observe.upstreams.watcher import Watcher
 from proxy.orphans import watch_parent
 from proxy.processes import ChildArguments, child_arguments, read_settings, tell_ready
@@ -51,8 +54,10 @@ async def serve(arguments: ChildArguments, config: Config, upstreams: tuple[Reso
         for upstream, started_unix_ns in last_success.items():
             metrics.succeeded(upstream, started_unix_ns / 1e9)
 
-    observing = Observing(config, (metrics, call_log), guards, watcher.kind, watcher=watcher, opened=opened)
-    Scrape(metrics, observing, watcher, call_log, Path(config.data))
+    exports = Exports(telemetry_of(config.otel, os.environ), config.otel, upstreams, watcher.kind, guards)
+    sinks: tuple[Sink, ...] = (metrics, call_log, *exports.sinks)
+    observing = Observing(config, sinks, guards, watcher.kind, watcher=watcher, opened=opened)
+    Scrape(metrics, observing, watcher, call_log, exports, Path(config.data))
     health = Health(config, upstreams, observing, watcher, metrics.last_success)
     console = Console(config, health, Exposition(metrics))
     runner = web.AppRunner(console.app(), access_log=None, shutdown_timeout=_CONSOLE_S)
@@ -69,6 +74,7 @@ async def serve(arguments: ChildArguments, config: Config, upstreams: tuple[Reso
     await asyncio.to_thread(observing.wait)
     await runner.cleanup()
     await console.close()
+    await asyncio.to_thread(exports.close)
     call_log.close()
 
 

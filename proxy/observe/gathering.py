@@ -113,7 +113,7 @@ class Gatherer:
         """Close what that writer left open."""
         for call in [call for call in self._open.values() if call.writer == writer]:
             self._close(gathered, call.started.call_id)
-            self._add(gathered, Observed(record=interrupted_call(call.started)))
+            self._add(gathered, Observed(record=interrupted_call(call.started), started=call.started))
 
     def orphans(self, there: Iterable[str]) -> set[str]:
         """Writers that left calls open and whose journal is not among those that are there."""

@@ -18,6 +18,7 @@ Part = Literal[
     "judge",
     "metrics",
     "log",
+    "spans",
     "ledger",  # a record that the ledger would not take, or a fault that is no lock and no full disk
     "journal",  # the reading of frames itself
 ]

@@ -140,7 +140,7 @@ class Interpreter:
             self._guards.note("reading", error)
             return None
         self._guards.note("reading", error, call_id=finished.call_id)
-        return Observed(record=bare_call(finished))
+        return Observed(record=bare_call(finished), started=finished)
 
 
 def _with_cost(record: CallRecord, cost: Cost) -> CallRecord:

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from proxy.core.call import CallRecord
-from proxy.core.exchange import Exchange
+from proxy.core.exchange import Exchange, Started
 from proxy.wire.meaning import Meaning
 
 
@@ -21,3 +21,4 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     exchange: Exchange | None = None
     meaning: Meaning | None = None
     request: dict[str, Any] | None = None  # the body's JSON object; None also where it is none
+    started: Started | None = None  # what is known where there is no exchange

@@ -9,6 +9,7 @@ from proxy.journal.counters import Counter
 from proxy.journal.segments import journal_directory
 from proxy.observe import definitions as d
 from proxy.observe.call_log import CallLog
+from proxy.observe.exports import Exports
 from proxy.observe.families import Family, Labels
 from proxy.observe.metrics import Metrics
 from proxy.observe.observing import Observing
@@ -42,9 +43,17 @@ _STATES: Mapping[Counter, tuple[Family, Labels]] = {
 class Scrape:
     """Everything that is not counted call by call. Called from the thread that renders."""
 
-    def __init__(self, metrics: Metrics, observing: Observing, watcher: Watcher, call_log: CallLog, data: Path) -> None:
+    def __init__(
+        self,
+        metrics: Metrics,
+        observing: Observing,
+        watcher: Watcher,
+        call_log: CallLog,
+        exports: Exports,
+        data: Path,
+    ) -> None:
         self._metrics, self._observing = metrics, observing
-        self._watcher, self._call_log = watcher, call_log
+        self._watcher, self._call_log, self._exports = watcher, call_log, exports
         self._journal = journal_directory(data)
         for source in (self.relays, self.observer, self.upstreams):
             metrics.at_scrape(self._guarded(source))
@@ -78,6 +87,8 @@ class Scrape:
         metrics.set(d.LEDGER_FAILURES, {(): state.commit_failures})
         metrics.set(d.LAST_COMMIT, {(): state.last_commit_unix_s or 0})
         metrics.set(d.LOG_LINES_LOST, {(): self._call_log.lost})
+        metrics.set(d.SPANS_SENT, {(): self._exports.spans_sent})
+        metrics.set(d.SPANS_DROPPED, {(reason,): count for reason, count in self._exports.spans_dropped.items()})
 
     def _guarded(self, source: Callable[[], None]) -> Callable[[], None]:
         """The source, with its faults counted and kept from the others: old numbers are better than no page."""

@@ -13,8 +13,10 @@ from proxy.console.app import Console
 from proxy.console.exposition import Exposition
 from proxy.console.health import Health
 from proxy.core.config import Config, Observer, Price
+from proxy.core.otel import Telemetry
 from proxy.core.upstreams import ResolvedUpstream
 from proxy.observe.call_log import CallLog
+from proxy.observe.exports import Exports
 from proxy.observe.guards import Guards
 from proxy.observe.metrics import Metrics
 from proxy.observe.observing import Observing
@@ -55,7 +57,8 @@ class Stage:
             watcher=self.watcher,
             price_file=lambda: None,
         )
-        Scrape(self.metrics, self.observing, self.watcher, log, data)
+        exports = Exports(Telemetry(), self.config.otel, [UPSTREAM], self.watcher.kind, Guards())
+        Scrape(self.metrics, self.observing, self.watcher, log, exports, data)
         self.health = Health(self.config, [UPSTREAM], self.observing, self.watcher, self.metrics.last_success)
         self.console = Console(self.config, self.health, Exposition(self.metrics))
 

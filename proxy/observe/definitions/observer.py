@@ -6,6 +6,7 @@ from typing import Final
 
 from proxy.observe.definitions.forms import counter, gauge, words
 from proxy.observe.guards import PARTS
+from proxy.observe.otlp.shipper import REASONS
 
 LAG_BYTES: Final = gauge("sightglass_journal_lag_bytes", "Bytes in the journal that are not in the ledger yet.")
 LAG: Final = gauge(
@@ -33,7 +34,11 @@ LOG_LINES_LOST: Final = counter(
 )
 SPANS_SENT: Final = counter("sightglass_spans_sent_total", "Spans that the OpenTelemetry collector took.")
 SPANS_DROPPED: Final = counter(
-    "sightglass_spans_dropped_total", "Spans that were given up: the collector did not take them, or too many waited."
+    "sightglass_spans_dropped_total",
+    "Spans that were given up: too many waited (queue_full), the collector did not take them (export_failed), or we"
+    " ended first (shutdown).",
+    "reason",
+    known=words(REASONS),
 )
 LABEL_SETS: Final = gauge(
     "sightglass_label_sets", "Label sets with a model or a tool; `metrics.max_series` is the most there may be."

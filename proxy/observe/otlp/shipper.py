@@ -1,0 +1,152 @@
+"""The shipper: what goes to a collector waits in bounded memory, and a thread of its own sends it in batches.
+
+Whatever the collector does (down, slow, mute), putting costs the same, and closing is over in time: the thread is a
+daemon, and what it could not send by then is counted as dropped.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Final, Literal, get_args
+
+import msgspec
+
+Reason = Literal[
+    "queue_full",  # the collector takes less than comes
+    "export_failed",  # it did not take a batch, however often it was asked within the time limit
+    "shutdown",  # we ended before it had taken them
+]
+REASONS: Final[tuple[Reason, ...]] = get_args(Reason)
+# Of all that waits, whatever the number: spans with content are long.
+_WAITING_BYTES: Final = 16 * 1024 * 1024
+
+log = logging.getLogger("sightglass.observer")
+
+# Sends a batch. Gives why it was not taken; empty = it was. Raises what it likes.
+Send = Callable[[list[bytes]], str]
+
+
+class Pace(msgspec.Struct, frozen=True, kw_only=True):
+    """Bounds of the waiting; the variables of OpenTelemetry's batch processors, and their defaults."""
+
+    queue: int = 2048
+    batch: int = 512
+    delay_s: float = 5.0
+
+
+def pace_of(environ: Mapping[str, str], prefix: str) -> Pace:
+    """As OTEL_BSP_* (spans) or OTEL_BLRP_* (logs) say. What is no number above 0 is not heeded."""
+    usual = Pace()
+    queue = _number(environ, f"{prefix}_MAX_QUEUE_SIZE", usual.queue)
+    batch = _number(environ, f"{prefix}_MAX_EXPORT_BATCH_SIZE", usual.batch)
+    delay_ms = _number(environ, f"{prefix}_SCHEDULE_DELAY", int(usual.delay_s * 1000))
+    return Pace(queue=queue, batch=min(batch, queue), delay_s=delay_ms / 1000)
+
+
+def _number(environ: Mapping[str, str], name: str, usual: int) -> int:
+    said = environ.get(name, "").strip()
+    return int(said) if said.isdecimal() and 0 < int(said) < 10**9 else usual
+
+
+class Shipper:
+    """Sends entries to where `connect` leads. put() is for one thread; the numbers may be read by any."""
+
+    def __init__(self, what: str, connect: Callable[[], Send], pace: Pace) -> None:
+        """what: `spans`, for the log. connect: called once, by the thread that sends: imports take half a second."""
+        self.what = what
+        self.sent = 0
+        self.dropped: dict[Reason, int] = dict.fromkeys(REASONS, 0)
+        self._connect = connect
+        self._pace = pace
+        self._entries: deque[tuple[int, bytes]] = deque()
+        self._waiting = self._waiting_bytes = 0
+        self._failing = False
+        self._changed = threading.Condition()
+        self._close_by: float | None = None
+        self._thread = threading.Thread(target=self._run, name=f"otlp {what}", daemon=True)
+        self._thread.start()
+
+    def put(self, count: int, data: bytes) -> None:
+        """Let it be sent. count: how many spans or lines it holds. The oldest go when there is no room."""
+        with self._changed:
+            self._entries.append((count, data))
+            self._waiting += count
+            self._waiting_bytes += len(data)
+            while self._waiting > self._pace.queue or self._waiting_bytes > _WAITING_BYTES:
+                self.dropped["queue_full"] += self._take()[0]
+            if len(self._entries) == 1 or self._waiting >= self._pace.batch:
+                self._changed.notify()
+
+    def finish(self, *, patience_s: float) -> None:
+        """Take no more time than that for what waits. Returns at once; wait() is the end."""
+        with self._changed:
+            self._close_by = time.monotonic() + patience_s
+            self._changed.notify()
+
+    def wait(self) -> None:
+        """Wait until all is sent, or the time that finish() gave is over; the rest is dropped."""
+        self._thread.join(max((self._close_by or 0.0) - time.monotonic(), 0.0))
+        with self._changed:
+            left = self._waiting
+            self._entries.clear()
+            self._waiting = self._waiting_bytes = 0
+            self.dropped["shutdown"] += left
+        if left:
+            log.warning("otlp_not_sent", extra={"what": self.what, "count": left})
+
+    def _take(self) -> tuple[int, bytes]:
+        count, data = self._entries.popleft()
+        self._waiting -= count
+        self._waiting_bytes -= len(data)
+        return count, data
+
+    def _run(self) -> None:
+        send = self._connected()
+        while (batch := self._next()) is not None:
+            count = sum(entry[0] for entry in batch)
+            if self._sent(send, [entry[1] for entry in batch]):
+                self.sent += count
+            else:
+                self.dropped["shutdown" if self._close_by is not None else "export_failed"] += count
+
+    def _connected(self) -> Send:
+        try:
+            return self._connect()
+        except Exception as error:
+            log.error("otlp_unusable", extra={"what": self.what, "error": f"{type(error).__name__}: {error}"})
+            return lambda _: "unusable"
+
+    def _next(self) -> list[tuple[int, bytes]] | None:
+        """The next batch, when it is full or old enough; None = closed, and nothing waits or the time is over."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._entries or self._close_by is not None)
+            self._changed.wait_for(
+                lambda: self._waiting >= self._pace.batch or self._close_by is not None, self._pace.delay_s
+            )
+            if not self._entries or (self._close_by is not None and time.monotonic() >= self._close_by):
+                return [] if self._close_by is None else None
+            batch, count = [], 0
+            while self._entries and count < self._pace.batch:
+                batch.append(self._take())
+                count += batch[-1][0]
+            return batch
+
+    def _sent(self, send: Send, batch: list[bytes]) -> bool:
+        """Whether the batch was taken. Says in the log when that changes."""
+        if not batch:
+            return True
+        try:
+            refused = send(batch)
+        except Exception as error:
+            refused = type(error).__name__
+        if bool(refused) != self._failing:
+            self._failing = not self._failing
+            if refused:
+                log.warning("otlp_not_taken", extra={"what": self.what, "error": refused})
+            else:
+                log.warning("otlp_taken_again", extra={"what": self.what})
+        return not refused

@@ -1,0 +1,1 @@
+"""Spans: each call as OpenTelemetry tells it. Imported only when they are on."""
