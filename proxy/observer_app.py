@@ -9,7 +9,7 @@ import signal
 import socket
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 from setproctitle import setproctitle
@@ -23,6 +23,7 @@ from proxy.core.otel import telemetry_of
 from proxy.core.tasks import spawn
 from proxy.core.upstreams import ResolvedUpstream
 from proxy.observe.call_log import CallLog
+from proxy.observe.definitions import JUDGE_ANSWERS
 from proxy.observe.exports import Exports
 from proxy.observe.guards import FAIL_VARIABLE, Guards
 from proxy.observe.metrics import Metrics
@@ -33,8 +34,22 @@ from proxy.observe.upstreams.watcher import Watcher
 from proxy.orphans import watch_parent
 from proxy.processes import ChildArguments, child_arguments, read_settings, tell_ready
 
+if TYPE_CHECKING:
+    from proxy.observe.quality.judge import Judge
+
 _LOOK_S: Final = 0.5  # prices want to know what the upstream is, calls which model; a mute one is not waited for
 _CONSOLE_S: Final = 1.0  # for pages under way when we leave
+
+
+def open_judge(config: Config, guards: Guards, metrics: Metrics) -> Judge | None:
+    """The judge of the settings, begun; None = there is none, and nothing is imported for it."""
+    if config.quality.judge.model is None:
+        return None
+    from proxy.observe.quality.judge import Judge
+
+    judge = Judge(config, guards, told=metrics.graded)
+    metrics.at_scrape(lambda: metrics.set(JUDGE_ANSWERS, {(fate,): count for fate, count in judge.fates.items()}))
+    return judge
 
 
 async def serve(arguments: ChildArguments, config: Config, upstreams: tuple[ResolvedUpstream, ...]) -> None:
@@ -55,7 +70,8 @@ async def serve(arguments: ChildArguments, config: Config, upstreams: tuple[Reso
             metrics.succeeded(upstream, started_unix_ns / 1e9)
 
     exports = Exports(telemetry_of(config.otel, os.environ), config.otel, upstreams, watcher.kind, guards)
-    sinks: tuple[Sink, ...] = (metrics, call_log, *exports.sinks)
+    judge = open_judge(config, guards, metrics)
+    sinks: tuple[Sink, ...] = (metrics, call_log, *exports.sinks, *((judge,) if judge is not None else ()))
     observing = Observing(config, sinks, guards, watcher.kind, watcher=watcher, opened=opened)
     Scrape(metrics, observing, watcher, call_log, exports, Path(config.data))
     health = Health(config, upstreams, observing, watcher, metrics.last_success)
@@ -71,6 +87,8 @@ async def serve(arguments: ChildArguments, config: Config, upstreams: tuple[Reso
     await leave.wait()
     watching.cancel()
     observing.stop()
+    if judge is not None:
+        judge.close()
     await asyncio.to_thread(observing.wait)
     await runner.cleanup()
     await console.close()

@@ -196,6 +196,33 @@ class Otel(Section, frozen=True, kw_only=True):
     )
 
 
+class Judge(Section, frozen=True, kw_only=True):
+    """Another model that grades a sample of answers. Off until a model is named; its calls cost what calls cost."""
+
+    model: Annotated[
+        str | None, Meta(description="Model that judges, as clients would ask for it here. Unset: nobody judges.")
+    ] = None
+    share: Annotated[Annotated[float, Meta(ge=0, le=1)], Meta(description="Share of good answers that are judged.")] = (
+        0.02
+    )
+    per_minute: Annotated[
+        Annotated[float, Meta(gt=0, le=600)],
+        Meta(description="Most calls to the judge; one at a time. 32 answers wait, what comes then is dropped."),
+    ] = 6.0
+    timeout_s: Annotated[Seconds, Meta(description="Longest wait for the judge.")] = 60.0
+    prompt: Annotated[
+        str | None,
+        Meta(
+            description="What the judge is told, with {prompt} and {response} in it; it must reply with a number from 0"
+            " to 10. Unset: ours, see docs/quality.md."
+        ),
+    ] = None
+    key_env: Annotated[
+        str | None,
+        Meta(description="Environment variable with the key that the judge's calls bring, where we ask for one."),
+    ] = None
+
+
 class Quality(Section, frozen=True, kw_only=True):
     """The score of each answer: docs/quality.md."""
 
@@ -206,6 +233,7 @@ class Quality(Section, frozen=True, kw_only=True):
             " the score. They run as code of Sightglass: name only what you trust."
         ),
     ] = ()
+    judge: Judge = Judge()
 
 
 class Price(Section, frozen=True, kw_only=True):

@@ -218,6 +218,10 @@ class Metrics(Collector):
         """A good call ended, before this process began."""
         self._stores[d.LAST_SUCCESS.name].take((upstream,), at_unix_s)
 
+    def graded(self, record: CallRecord, grade: float) -> None:
+        """The judge graded an answer, in [0, 1]. By the observer's thread, as all that changes."""
+        self._stores[d.JUDGE_GRADE.name].take((self._model(record),), grade)
+
     def scraped(self, took_s: float) -> None:
         """A page was rendered."""
         self.set(d.SCRAPE, {(): took_s})

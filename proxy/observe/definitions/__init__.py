@@ -9,8 +9,9 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Final
 
-from proxy.observe.definitions import calls, observer, relays, upstreams, usage
+from proxy.observe.definitions import calls, judging, observer, relays, upstreams, usage
 from proxy.observe.definitions.calls import *  # noqa: F403
+from proxy.observe.definitions.judging import *  # noqa: F403
 from proxy.observe.definitions.observer import *  # noqa: F403
 from proxy.observe.definitions.relays import *  # noqa: F403
 from proxy.observe.definitions.upstreams import *  # noqa: F403
@@ -18,7 +19,14 @@ from proxy.observe.definitions.usage import *  # noqa: F403
 from proxy.observe.families import Family
 
 # As they are told, and headed in docs/metrics.md.
-NOUNS: Final = {"Calls": calls, "Use": usage, "Upstreams": upstreams, "Relays": relays, "Observer": observer}
+NOUNS: Final = {
+    "Calls": calls,
+    "Use": usage,
+    "Judge": judging,
+    "Upstreams": upstreams,
+    "Relays": relays,
+    "Observer": observer,
+}
 
 
 def families_of(noun: ModuleType) -> tuple[Family, ...]:
