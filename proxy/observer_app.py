@@ -32,7 +32,7 @@ from proxy.observe.scrape import Scrape
 from proxy.observe.sinks import Sink
 from proxy.observe.upstreams.watcher import Watcher
 from proxy.orphans import watch_parent
-from proxy.processes import ChildArguments, child_arguments, read_settings, tell_ready
+from proxy.processes import ChildArguments, child_arguments, read_admin_token, read_settings, tell_ready
 
 if TYPE_CHECKING:
     from proxy.observe.quality.judge import Judge
@@ -75,7 +75,7 @@ async def serve(arguments: ChildArguments, config: Config, upstreams: tuple[Reso
     observing = Observing(config, sinks, guards, watcher.kind, watcher=watcher, opened=opened)
     Scrape(metrics, observing, watcher, call_log, exports, Path(config.data))
     health = Health(config, upstreams, observing, watcher, metrics.last_success)
-    console = Console(config, health, Exposition(metrics))
+    console = Console(config, health, Exposition(metrics), admin_token=read_admin_token(arguments.settings_fd))
     runner = web.AppRunner(console.app(), access_log=None, shutdown_timeout=_CONSOLE_S)
     await runner.setup()
     await web.SockSite(runner, socket.socket(fileno=arguments.socket_fd)).start()

@@ -18,7 +18,7 @@ from typing import Final
 import msgspec
 
 from proxy.core.config import Config
-from proxy.core.upstreams import ResolvedUpstream, from_processes
+from proxy.core.upstreams import ResolvedUpstream, from_processes, token_from_processes
 
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 
@@ -44,6 +44,11 @@ def child_arguments() -> ChildArguments:
 def read_settings(settings_fd: int) -> tuple[Config, tuple[ResolvedUpstream, ...]]:
     """The settings as the supervisor handed them over."""
     return from_processes(read_handed(settings_fd))
+
+
+def read_admin_token(settings_fd: int) -> str | None:
+    """The console's admin token; None = nobody has one."""
+    return token_from_processes(read_handed(settings_fd))
 
 
 def read_handed(fd: int) -> bytes:

@@ -14,6 +14,8 @@ import uvloop
 from aiohttp import http_parser
 from setproctitle import setproctitle
 
+from proxy.control.following import Follower
+from proxy.control.snapshot import control_path
 from proxy.core.config import Config
 from proxy.core.logs import log_to_stderr
 from proxy.core.otel import telemetry_of
@@ -43,6 +45,7 @@ async def serve(
 
     telemetry = telemetry_of(config.otel, os.environ)
     handler = RelayHandler(config, upstreams, journal, worker=arguments.worker, telemetry=telemetry)
+    Follower(control_path(Path(config.data)), handler.admission.take).start(loop)
     listener = Listener(handler, limits=config.limits, counters=journal.counters)
     server = await loop.create_server(listener, sock=socket.socket(fileno=arguments.socket_fd), backlog=4096)
     tell_ready(arguments.ready_fd)

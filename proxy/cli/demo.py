@@ -52,10 +52,12 @@ def demo(**options: str | None) -> None:
         _say_what_is_wrong(configured, seen)
     else:
         model = first_that_chats(seen.models)
+    from proxy.cli.preparing import prepare
     from proxy.supervisor import launch
 
+    token = prepare(loaded.config)
     text = welcome(loaded.config, upstream=configured.url, stand_in=bool(command), model=model)
-    launch(loaded.config, upstreams, banner=text, stand_in=command)
+    launch(loaded.config, upstreams, admin_token=token, banner=text, stand_in=command)
 
 
 def _say_what_is_wrong(upstream: ResolvedUpstream, seen: Seen) -> NoReturn:

@@ -41,21 +41,23 @@ def settings_options(command: Command) -> Command:
     return command
 
 
-def load_settings(options: dict[str, str | None]) -> Loaded:
-    """The settings under these options. Raises SettingsError."""
+def load_settings(options: dict[str, str | None], *, serving: bool = True) -> Loaded:
+    """The settings under these options. serving: as of `proxy.settings.load`. Raises SettingsError."""
     from proxy.settings import load
 
     command_line = {name: value for name, value in options.items() if name != "config"}
     config = options.get("config")
-    return load(config_file=Path(config) if config else None, environ=os.environ, command_line=command_line)
+    return load(
+        config_file=Path(config) if config else None, environ=os.environ, command_line=command_line, serving=serving
+    )
 
 
-def read_settings(options: dict[str, str | None]) -> Loaded:
+def read_settings(options: dict[str, str | None], *, serving: bool = True) -> Loaded:
     """The settings under these options; with mistakes in them, prints all and exits with status 2."""
     from proxy.settings import SettingsError
 
     try:
-        return load_settings(options)
+        return load_settings(options, serving=serving)
     except SettingsError as error:
         give_up(error)
 

@@ -28,6 +28,8 @@ def serve(**options: str | None) -> None:
         upstreams = resolve_upstreams(loaded.config, os.environ)
     except SettingsError as error:
         give_up(error)
+    from proxy.cli.preparing import prepare
     from proxy.supervisor import launch
 
-    launch(loaded.config, upstreams, banner=greeting(loaded.config, upstreams))
+    token = prepare(loaded.config)
+    launch(loaded.config, upstreams, admin_token=token, banner=greeting(loaded.config, upstreams))

@@ -7,9 +7,12 @@ the supervisor to replace once it knows.
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from proxy.control.admin_token import token_path
 from proxy.core.config import Config
+from proxy.core.public import console_guarded
 
 if TYPE_CHECKING:
     from proxy.core.upstreams import ResolvedUpstream
@@ -23,7 +26,15 @@ def greeting(config: Config, upstreams: tuple[ResolvedUpstream, ...]) -> str:
     """Of `serve`: three lines."""
     relay, console = _addresses(config)
     onwards = ", ".join(f"{u.url} ({', '.join(u.models)})" if u.models else u.url for u in upstreams)
+    console += f" (admin token: {_token_place(config)})" if console_guarded(config) else ""
     return f"sightglass: clients {relay}/v1 -> {onwards}\nsightglass: console {console}, data {config.data}\n"
+
+
+def _token_place(config: Config) -> str:
+    """Where the admin token is, never the token."""
+    if config.access.token_env is not None:
+        return f"variable {config.access.token_env}"
+    return config.access.token_file or str(token_path(Path(config.data)))
 
 
 def welcome(config: Config, *, upstream: str, stand_in: bool, model: str | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Awaitable, Callable
 from importlib.resources import files
 from pathlib import Path
@@ -12,6 +13,7 @@ import orjson
 from aiohttp import web
 
 from proxy.console.exposition import Exposition
+from proxy.console.guard import Guard
 from proxy.console.health import Health
 from proxy.console.page import render
 from proxy.core.call import CallRecord
@@ -19,6 +21,7 @@ from proxy.core.call_json import call_json
 from proxy.core.config import Config
 from proxy.core.errors import LedgerError
 from proxy.core.event import Event, event_json
+from proxy.core.public import console_guarded
 from proxy.relay.hosts import HostRule
 from proxy.store import LedgerReader, open_reader
 
@@ -41,18 +44,22 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class Console:
     """The pages, and what they are made of."""
 
-    def __init__(self, config: Config, health: Health, exposition: Exposition) -> None:
+    def __init__(
+        self, config: Config, health: Health, exposition: Exposition, *, admin_token: str | None = None
+    ) -> None:
+        """admin_token: asked for where the settings say so; without one everything but the open pages is closed."""
         self._config = config
         self._data = Path(config.data)
         self._health = health
         self._exposition = exposition
         self._hosts = HostRule(config.allowed_hosts)
+        self._guard = Guard((admin_token or secrets.token_hex()) if console_guarded(config) else None)
         self._reader: LedgerReader | None = None
         self._reading = asyncio.Lock()
 
     def app(self) -> web.Application:
         """The application to serve."""
-        app = web.Application(middlewares=[self._own_hosts_only], client_max_size=4096)
+        app = web.Application(middlewares=[self._admitted_only], client_max_size=4096)
         app.on_response_prepare.append(_secure)
         app.add_routes(
             [
@@ -63,6 +70,7 @@ class Console:
                 web.get("/ready", self.ready),
                 web.get("/api/calls", self.calls),
                 web.get("/api/events", self.events),
+                *self._guard.routes(),
             ]
         )
         return app
@@ -75,7 +83,7 @@ class Console:
         except LedgerError:
             calls = None
         models = self._health.models(most=MODELS_SHOWN)
-        text = render(self._config, report, calls, asked_as=request.host, models=models)
+        text = render(self._config, report, calls, asked_as=request.host, models=models, guarded=self._guard.guarded)
         return web.Response(text=text, content_type="text/html", charset="utf-8")
 
     async def style(self, _request: web.Request) -> web.Response:
@@ -83,9 +91,10 @@ class Console:
         text = files("proxy.console").joinpath("style.css").read_text()
         return web.Response(text=text, content_type="text/css", charset="utf-8")
 
-    async def health(self, _request: web.Request) -> web.Response:
-        """Each part; always 200, as the answer itself came."""
-        return _json(await asyncio.to_thread(self._health.report))
+    async def health(self, request: web.Request) -> web.Response:
+        """Each part; always 200, as the answer itself came. Who is not the admin is told the one word."""
+        report = await asyncio.to_thread(self._health.report)
+        return _json(report if self._guard.knows(request) else {"status": report["status"]})
 
     async def ready(self, _request: web.Request) -> web.Response:
         """200 when calls are taken and recorded, else 503."""
@@ -138,13 +147,16 @@ class Console:
         return self._reader
 
     @web.middleware
-    async def _own_hosts_only(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Refuse names that are not ours: a web page must not reach us through one of its own (DNS rebinding)."""
+    async def _admitted_only(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Refuse names that are not ours: a web page must not reach us through one of its own (DNS rebinding).
+
+        And who is not the admin, where that is asked.
+        """
         host = request.headers.get("Host")
         if not self._hosts.allows(host.encode("utf-8", "surrogateescape") if host is not None else None):
             text = "This Host is not one that Sightglass answers to; the setting allowed_hosts lists them.\n"
             return web.Response(status=403, text=text)
-        return await handler(request)
+        return self._guard.refusal(request) or await handler(request)
 
 
 async def _secure(_request: web.Request, response: web.StreamResponse) -> None:

@@ -17,6 +17,7 @@ from proxy.observe.upstreams.figures import ModelRow
 
 REFRESH_S: Final = 5
 STAND_IN_MODEL: Final = "chat"
+LOGOUT_FORM: Final = '<form method="post" action="/logout"><button type="submit">Log out</button></form>\n'
 _ANY: Final = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 - compared, not bound
 _VERDICTS: Final = {"ok": "All is well", "degraded": "Calls pass, but something wants a look", "failing": "In trouble"}
 _KINDS: Final = {"ollama": "Ollama", "litellm": "LiteLLM", "openai": "an OpenAI-style server"}
@@ -29,8 +30,12 @@ def render(
     *,
     asked_as: str,
     models: Sequence[ModelRow] = (),
+    guarded: bool = False,
 ) -> str:
-    """The whole page. calls: oldest first; None = the ledger cannot be read. asked_as: Host of the request."""
+    """The whole page. calls: oldest first; None = the ledger cannot be read. asked_as: Host of the request.
+
+    guarded: who reads it has logged in.
+    """
     base = client_address(config, asked_as)
     return f"""<!doctype html>
 <html lang="en">
@@ -71,7 +76,7 @@ def render(
 <p>Sightglass {escape(__version__)} · <a href="/metrics">metrics</a> · <a href="/health">health</a> ·
 <a href="/ready">ready</a> · <a href="/api/calls">calls</a> and
 <a href="/api/events">events</a> as JSON · renewed every {REFRESH_S} seconds</p>
-</footer>
+{LOGOUT_FORM if guarded else ""}</footer>
 </body>
 </html>
 """

@@ -95,3 +95,4 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
     tool_events: tuple[ToolEvent, ...] = ()  # a table of its own in the ledger
     trace_id: str | None = None  # W3C: the client's, or one that we began; None = neither was there
     span_id: str | None = None  # of our SERVER span; None = tracing is off, or this trace is not sent
+    key_name: str | None = None  # whose key of ours the client showed; not a claim

@@ -43,6 +43,7 @@ NAMES: Final = (
     *("claimed_session", "claimed_metadata", "conversation_id", "conversation_turn", "tools_offered"),
     *("tool_calls_invalid", "tool_results", "tool_result_errors", "tool_round_trip_max_s", "tool_events"),
     *("trace_id", "span_id"),
+    "key_name",
 )
 
 

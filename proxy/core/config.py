@@ -142,6 +142,40 @@ class MetricsCaps(Section, frozen=True, kw_only=True):
     ] = 200
 
 
+class Access(Section, frozen=True, kw_only=True):
+    """Who may do what; docs/access.md has the whole of it."""
+
+    client_keys: Annotated[
+        Literal["auto", "required"],
+        Meta(
+            description="auto: calls need a key once one was made by `sightglass keys add`, revoked or not."
+            " required: always, so that nobody calls before there is one."
+        ),
+    ] = "auto"
+    console_login: Annotated[
+        Literal["auto", "required"],
+        Meta(
+            description="auto: the console asks for the admin token once other machines reach it. required: always,"
+            " for machines that several people work on."
+        ),
+    ] = "auto"
+    token_env: Annotated[
+        str | None,
+        Meta(
+            description="Environment variable with the admin token. Unset: one is made at the first start and kept in"
+            " the data directory, in `admin-token`, mode 0600."
+        ),
+    ] = None
+    token_file: Annotated[str | None, Meta(description="File with the admin token, such as a mounted secret.")] = None
+    ollama_management: Annotated[
+        Literal["auto", "open", "closed"],
+        Meta(
+            description="Ollama's paths that change the server: /api/create, pull, push, copy, delete, blobs, signout,"
+            " user. auto: open on loopback, closed once other machines reach us."
+        ),
+    ] = "auto"
+
+
 class Log(Section, frozen=True, kw_only=True):
     """The JSON log on standard output."""
 
@@ -295,8 +329,9 @@ class Config(Section, frozen=True, kw_only=True):
     allow_public_bind: Annotated[
         bool,
         Meta(
-            description="true: listen on addresses that other machines reach. Sightglass does not ask who calls:"
-            " whoever reaches the port can use the upstream."
+            description="true: listen on addresses that other machines reach without asking who calls: whoever"
+            " reaches the ports can use the upstream and see the console. Not needed with client keys (`sightglass keys"
+            " add`) and an admin token."
         ),
     ] = False
     allowed_hosts: Annotated[
@@ -305,6 +340,14 @@ class Config(Section, frozen=True, kw_only=True):
             description="Further names that clients may call us by (* is allowed). Loopback and private addresses,"
             " localhost, the machine's own name, *.local and *.internal always pass; others are refused, so that no"
             " web page reaches us through a name of its own (DNS rebinding)."
+        ),
+    ] = ()
+    allowed_origins: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Further web pages that may call, by origin, such as https://chat.example.com (* is allowed)."
+            " Pages of this machine, of the address that they call, and apps (app, tauri, vscode) always may; others"
+            " are refused. Programs send no Origin and are not meant."
         ),
     ] = ()
     data: Annotated[str, Meta(description="Directory of journal and ledger, mode 0700.")] = "./sightglass-data"
@@ -324,6 +367,7 @@ class Config(Section, frozen=True, kw_only=True):
         ),
     ] = False
     drain_s: Annotated[Seconds, Meta(description="After SIGTERM running calls get this long to finish.")] = 30.0
+    access: Access = Access()
     limits: Limits = Limits()
     journal: Journal = Journal()
     observer: Observer = Observer()

@@ -45,6 +45,7 @@ class Started(msgspec.Struct, kw_only=True, omit_defaults=True):
     parent_span_id: str | None = None  # span of the client
     span_id: str | None = None  # of our SERVER span; None = tracing is off
     trace_flags: int = 0  # of our spans; bit 0: they are sent
+    key_name: str | None = None  # whose key of ours was shown, a revoked one too
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -62,11 +62,17 @@ class ResolvedUpstream(msgspec.Struct, frozen=True, kw_only=True):
 class _Handed(msgspec.Struct, frozen=True, kw_only=True):
     config: Config
     upstreams: tuple[ResolvedUpstream, ...]
+    admin_token: str | None = None
 
 
-def to_processes(config: Config, upstreams: tuple[ResolvedUpstream, ...]) -> bytes:
+def to_processes(config: Config, upstreams: tuple[ResolvedUpstream, ...], *, admin_token: str | None = None) -> bytes:
     """Settings and upstreams as one line of JSON. Holds keys: hand it over a pipe, never in arguments or a log."""
-    return msgspec.json.encode(_Handed(config=config, upstreams=upstreams))
+    return msgspec.json.encode(_Handed(config=config, upstreams=upstreams, admin_token=admin_token))
+
+
+def token_from_processes(handed: bytes) -> str | None:
+    """The admin token in what `to_processes` packed; only the console asks."""
+    return msgspec.json.decode(handed, type=_Handed).admin_token
 
 
 def from_processes(handed: bytes) -> tuple[Config, tuple[ResolvedUpstream, ...]]:

@@ -16,6 +16,7 @@ Part = Literal[
     "tools",
     "scoring",  # quality of answers, scorers of the user among it
     "judge",
+    "keys",  # clients' keys brought to one state in ledger and control snapshot
     "metrics",
     "log",
     "spans",

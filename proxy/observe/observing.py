@@ -18,6 +18,7 @@ from proxy.core.config import Config
 from proxy.core.errors import LedgerError
 from proxy.journal.segments import Position, journal_directory
 from proxy.observe.attribution import Attribution
+from proxy.observe.client_keys import agree
 from proxy.observe.fingerprints import key_of
 from proxy.observe.guards import Guards
 from proxy.observe.interpreting import Interpreter, Probed
@@ -177,8 +178,16 @@ class Observing:
             pause=self._pause,
         )
         self.state.ledger_back()
+        self._agree_on_keys(ledger)
         self._opened(ledger.last_success())
         return pipeline
+
+    def _agree_on_keys(self, ledger: Ledger) -> None:
+        """Once, as after a ledger that was moved aside; a fault keeps no call up."""
+        try:
+            agree(self._data, ledger)
+        except Exception as error:
+            self.guards.note("keys", error)
 
     def _key(self) -> bytes:
         """Of the conversations' fingerprints. Without a file for it conversations end with this process."""

@@ -80,6 +80,7 @@ def read_call(exchange: Exchange, request: dict[str, Any] | UnsetType | None = U
         user_agent=_user_agent(finished),
         trace_id=finished.trace_id,
         span_id=_sent_span(finished),
+        key_name=finished.key_name,
     )
     return (record if meaning.litellm is None else _with_litellm(record, meaning.litellm)), meaning
 
@@ -103,6 +104,7 @@ def interrupted_call(started: Started) -> CallRecord:
         user_agent=_user_agent(started),
         trace_id=started.trace_id,
         span_id=_sent_span(started),
+        key_name=started.key_name,
     )
 
 

@@ -6,24 +6,66 @@ from typing import Final
 
 from aiohttp import HttpVersion10, HttpVersion11
 
+from proxy.control.snapshot import Snapshot
 from proxy.core.config import Config
+from proxy.core.exchange import Started
+from proxy.core.public import management_closed
+from proxy.policy.keys import KeyRing, Verdict
+from proxy.policy.management import is_management
+from proxy.policy.origins import OriginRule
 from proxy.relay import faults
 from proxy.relay.faults import Fault
-from proxy.relay.heads import RequestHead
+from proxy.relay.heads import RequestHead, Vouched
 from proxy.relay.hosts import HostRule
 from proxy.relay.request import Request
 
 _VERSIONS: Final = (HttpVersion11, HttpVersion10)
+_KEY_FAULTS: Final[dict[Verdict, Fault]] = {
+    "missing": faults.KEY_MISSING,
+    "unknown": faults.KEY_UNKNOWN,
+    "revoked": faults.KEY_REVOKED,
+    "several": faults.KEYS_SEVERAL,
+}
 
 
 class Admission:
-    """The relay's own rules; each is a fault with its reason."""
+    """The relay's own rules; each is a fault with its reason. All are asked before anything is routed."""
 
     def __init__(self, config: Config) -> None:
         self._hosts = HostRule(config.allowed_hosts)
+        self._origins = OriginRule(config.allowed_origins)
+        self._management_closed = management_closed(config)
+        self._keys_required = config.access.client_keys == "required"
+        self._keys: KeyRing | None = KeyRing((), required=self._keys_required)
 
-    def refusal(self, head: RequestHead, request: Request) -> Fault | None:
-        """Why this request goes no further, if it does not."""
+    def take(self, snapshot: Snapshot | None) -> None:
+        """Go by this control snapshot from now on; None: there is one, and it cannot be read."""
+        self._keys = KeyRing(snapshot.keys, required=self._keys_required) if snapshot is not None else None
+
+    def refusal(self, head: RequestHead, request: Request, notes: Started) -> Fault | None:
+        """Why this request goes no further, if it does not. Notes whose key it shows."""
+        return self._malformed(head, request) or self._forbidden(head, request, notes)
+
+    def _forbidden(self, head: RequestHead, request: Request, notes: Started) -> Fault | None:
+        if not self._hosts.allows(head.host):
+            return faults.HOST_REFUSED
+        if head.origin is not None and not self._origins.allows(head.origin, head.host):
+            return faults.ORIGIN_REFUSED
+        if self._management_closed and is_management(request.target.partition("?")[0]):
+            return faults.MANAGEMENT_CLOSED
+        if self._keys is None:
+            return faults.KEYS_UNREADABLE
+        if not self._keys.required:
+            return None
+        if request.method == "OPTIONS" and head.origin is not None:
+            head.vouched = Vouched.NOBODY  # a browser asks whether its page may, and sends no key with that
+            return None
+        caller = self._keys.identify(head.secrets)
+        notes.key_name = caller.name
+        head.vouched = Vouched.CLIENT
+        return _KEY_FAULTS.get(caller.verdict)
+
+    def _malformed(self, head: RequestHead, request: Request) -> Fault | None:
         target = request.target
         if request.version not in _VERSIONS:
             return faults.BAD_REQUEST._replace(message="The request is neither HTTP/1.1 nor HTTP/1.0.")
@@ -34,6 +76,4 @@ class Admission:
             return faults.NOT_SUPPORTED
         if not target.startswith("/") or "#" in target:
             return faults.BAD_TARGET
-        if not self._hosts.allows(head.host):
-            return faults.HOST_REFUSED
         return None

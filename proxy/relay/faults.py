@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-import msgspec
-
 from proxy.core.exchange import Ending
+from proxy.relay.error_body import error_body
 
 
 class Fault(NamedTuple):
@@ -33,6 +32,47 @@ HOST_REFUSED: Final = Fault(
     "invalid_request_error",
     "refused",
     "This Host is not one that Sightglass answers to; the setting allowed_hosts lists them.",
+)
+KEY_MISSING: Final = Fault(
+    "missing_api_key",
+    401,
+    "invalid_request_error",
+    "refused",
+    "No API key was sent. Send the key that you were given here as `Authorization: Bearer KEY` or `x-api-key: KEY`.",
+)
+KEY_UNKNOWN: Final = Fault(
+    "invalid_api_key",
+    401,
+    "invalid_request_error",
+    "refused",
+    "This API key is not one that Sightglass knows; `sightglass keys list` shows those it does.",
+)
+KEY_REVOKED: Final = Fault(
+    "revoked_api_key", 401, "invalid_request_error", "refused", "This API key was revoked; ask for another one."
+)
+KEYS_SEVERAL: Final = Fault(
+    "several_api_keys", 400, "invalid_request_error", "refused", "Two different API keys were sent; send one."
+)
+KEYS_UNREADABLE: Final = Fault(
+    "control_unreadable",
+    503,
+    "api_error",
+    "refused",
+    "Sightglass cannot tell who may call: its control file cannot be read; its log says more.",
+)
+ORIGIN_REFUSED: Final = Fault(
+    "origin_refused",
+    403,
+    "invalid_request_error",
+    "refused",
+    "Pages of this Origin may not call; the setting allowed_origins lists those that may.",
+)
+MANAGEMENT_CLOSED: Final = Fault(
+    "management_closed",
+    403,
+    "invalid_request_error",
+    "refused",
+    "Paths that change the model server are closed here; the setting access.ollama_management opens them.",
 )
 TOO_LARGE: Final = Fault(
     "request_too_large", 413, "invalid_request_error", "refused", "The body is longer than limits.body_bytes allows."
@@ -82,6 +122,7 @@ ALL: Final[tuple[Fault, ...]] = tuple(value for value in list(globals().values()
 
 _REASONS: Final = {
     400: b"Bad Request",
+    401: b"Unauthorized",
     403: b"Forbidden",
     404: b"Not Found",
     413: b"Content Too Large",
@@ -93,17 +134,25 @@ _REASONS: Final = {
 }
 
 
-def error_answer(fault: Fault, *, request_id: str, detail: str | None = None, close: bool, head_only: bool) -> bytes:
-    """The whole answer, head and body. `detail` is added to the message; never put a secret or a traceback there."""
+def error_answer(
+    fault: Fault, *, request_id: str, detail: str | None = None, close: bool, head_only: bool, target: str = "/"
+) -> bytes:
+    """The whole answer, head and body. `detail` is added to the message; never put a secret or a traceback there.
+
+    target: of the request, whose client reads errors in its own shape.
+    """
     message = f"{fault.message.rstrip('.')}: {detail}" if detail else fault.message
-    error = {"message": message, "type": fault.kind, "param": None, "code": fault.code, "request_id": request_id}
-    body = msgspec.json.encode({"error": error})
+    body = error_body(
+        message, kind=fault.kind, code=fault.code, status=fault.status, request_id=request_id, target=target
+    )
     lines = [
         b"HTTP/1.1 %d %b" % (fault.status, _REASONS.get(fault.status, b"Error")),
         b"Content-Type: application/json",
         b"Content-Length: %d" % len(body),
         b"x-request-id: " + request_id.encode("latin-1", "replace"),
     ]
+    if fault.status == 401:
+        lines.append(b"WWW-Authenticate: Bearer")
     if fault.status == 503:
         lines.append(b"Retry-After: 1")
     if close:

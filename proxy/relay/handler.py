@@ -71,7 +71,7 @@ class RelayHandler:
         self._deadlines = Deadlines(loop, shortest_s=shortest_s)
         self._tracing = Tracing(telemetry or Telemetry())
         self._forwarding = Forwarding(journal.counters, self._deadlines, self._tracing, loop)
-        self._admission = Admission(config)
+        self.admission = Admission(config)
         self.draining = False  # new calls are refused
         self.stopping = False  # running calls are being cut off
 
@@ -118,7 +118,7 @@ class RelayHandler:
         self._introduce(call, client, head)
         content = request.content
         body = ready_body(content, call)
-        refusal = faults.SHUTTING_DOWN if self.draining else self._admission.refusal(head, request)
+        refusal = faults.SHUTTING_DOWN if self.draining else self.admission.refusal(head, request, call.notes)
         dialect: routes.Dialect = "other"
         if call.notes.method == "POST" and not head.content_encoded:
             dialect = routes.match(target).dialect
@@ -182,7 +182,11 @@ class RelayHandler:
             return
         call.notes.status = fault.status
         answer = faults.error_answer(
-            fault, request_id=call.notes.request_id, close=not client.persistent, head_only=client.head_only
+            fault,
+            request_id=call.notes.request_id,
+            close=not client.persistent,
+            head_only=client.head_only,
+            target=call.notes.target,
         )
         call.notes.response_bytes = len(answer.partition(b"\r\n\r\n")[2])
         call.finish(fault)

@@ -7,6 +7,7 @@ upstream has a key of its own, the client's credentials are ours (RFC 9110 secti
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import Enum
 from typing import Final, Literal
 
 from proxy.wire.headers import HOP_BY_HOP, SECRET
@@ -25,7 +26,7 @@ _SPECIAL: Final = (
     | SECRET
     | CREDENTIALS
     | {b"host", b"content-length", b"content-type", b"content-encoding", b"user-agent", b"x-request-id", b"expect"}
-    | {b"x-litellm-call-id", b"traceparent", b"tracestate"}
+    | {b"x-litellm-call-id", b"traceparent", b"tracestate", b"origin"}
 )
 # What Connection may not take away: framing and addressing are not a hop's to drop.
 _NOT_NAMED: Final = frozenset(
@@ -59,6 +60,14 @@ def _named_by_connection(raw_headers: RawHeaders) -> frozenset[bytes]:
     return frozenset(options - _NOT_NAMED)
 
 
+class Vouched(Enum):
+    """Whose credentials go upstream."""
+
+    NOT = "not"  # the upstream's key, else what the client sent
+    CLIENT = "client"  # the client showed a key of ours, which stays here: the upstream's key or none
+    NOBODY = "nobody"  # it needed to show none: none goes upstream either
+
+
 class RequestHead:
     """A client's head, read once: what we look at, and the lines to pass on."""
 
@@ -74,11 +83,13 @@ class RequestHead:
         "expects_continue",
         "host",
         "length",
+        "origin",
         "request_id",
         "secrets",
         "traceparents",
         "upgrade",
         "user_agent",
+        "vouched",
     )
 
     def __init__(self, raw_headers: RawHeaders) -> None:
@@ -91,6 +102,8 @@ class RequestHead:
         self.host: bytes | None = None
         self.user_agent: bytes | None = None
         self.request_id: bytes | None = None
+        self.origin: bytes | None = None  # several joined by blanks, which no Origin has
+        self.vouched = Vouched.NOT
         self.length: int | None = None
         self.coding: bytes | None = None  # the transfer coding, lower case; several lines joined by commas
         self.content_encoded = self.expects_continue = self.upgrade = False
@@ -138,10 +151,11 @@ class RequestHead:
                 if not keep_tracestate or lines[index][:11].lower() == b"traceparent":
                     lines[index] = b""
             lines.append(trace_line)
-        if key_line:
+        if key_line or self.vouched is not Vouched.NOT:
             for index in self._credentials_at:
                 lines[index] = b""
-            lines.append(key_line)
+            if self.vouched is not Vouched.NOBODY:
+                lines.append(key_line)
         if self._length_at >= 0:
             lines[self._length_at] = framing
         elif framing:
@@ -173,6 +187,8 @@ class RequestHead:
             self.traceparents.append(value)
         elif special == b"tracestate":
             self._traces_at.append(at)
+        elif special == b"origin":
+            self.origin = value if self.origin is None else b"%b %b" % (self.origin, value)
         elif special == b"content-encoding":
             self.content_encoded = value.strip().lower() not in (b"", b"identity")
         elif special == b"expect":

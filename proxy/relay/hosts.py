@@ -10,6 +10,7 @@ from typing import Final
 
 # Names nobody can own on the public net; the same that Ollama takes on loopback.
 _OWN_SUFFIXES: Final = (".localhost", ".local", ".internal")
+_LONGEST: Final = 300  # bytes; a name has at most 253. What is longer is not remembered, so that memory stays bounded
 
 
 class HostRule:
@@ -19,11 +20,15 @@ class HostRule:
         """`allowed`: further names or patterns, without port."""
         self._allowed = tuple(name.lower() for name in allowed)
         self._own_name = socket.gethostname().lower()
-        self.allows = lru_cache(maxsize=1024)(self._allows)
+        self._remembered = lru_cache(maxsize=1024)(self._judge)
 
-    def _allows(self, host: bytes | None) -> bool:
+    def allows(self, host: bytes | None) -> bool:
+        """Whether a Host field names us; None or empty: there was none."""
         if not host:
             return True  # HTTP/1.0; a browser always sends one
+        return len(host) <= _LONGEST and self._remembered(host)
+
+    def _judge(self, host: bytes) -> bool:
         name = _without_port(host.decode("latin-1").lower())
         if name is None:
             return False

@@ -72,10 +72,5 @@ def is_ip(host: str) -> bool:
     return True
 
 
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches a listener there. A name other than localhost may be anything."""
-    return host.lower() == "localhost" or (is_ip(host) and ipaddress.ip_address(host).is_loopback)
-
-
 def is_any(host: str) -> bool:
     return is_ip(host) and ipaddress.ip_address(host).is_unspecified

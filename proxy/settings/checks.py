@@ -1,4 +1,4 @@
-"""What no type can say: addresses, ports that clash, keys that are missing, binds that would open the upstream."""
+"""What no type can say: addresses, ports that clash, keys that are missing. Who may reach us: see access.py."""
 
 from __future__ import annotations
 
@@ -8,33 +8,15 @@ from pathlib import Path as FilePath
 from typing import Final
 from urllib.parse import urlsplit
 
-import msgspec
-
 from proxy.core.config import Config, Price, Upstream
-from proxy.settings.addresses import HOST, is_any, is_ip, is_loopback, parse_address
-from proxy.settings.mistakes import UnusableError, said
+from proxy.core.public import is_loopback
+from proxy.settings.access import check_token
+from proxy.settings.addresses import HOST, is_any, is_ip, parse_address
+from proxy.settings.mistakes import Found, UnusableError, said
 from proxy.settings.schema import Path
 from proxy.settings.upstreams import DEFAULT, read_key
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_BIND: Final = (
-    "Sightglass does not ask who calls: whoever reaches this address can use the upstream and its key."
-    " Keep 127.0.0.1, or set allow_public_bind: true when something in front decides who may"
-)
-_BIND_CONSOLE: Final = (
-    "The console shows who asked which model what, to whoever reaches it."
-    " Keep 127.0.0.1, or set allow_public_bind: true when something in front decides who may"
-)
-
-
-class Found(msgspec.Struct, frozen=True):
-    """One thing wrong with the settings at `path`; `besides` are the other settings it follows from."""
-
-    path: Path
-    expected: str
-    came: str
-    hint: str = ""
-    besides: tuple[Path, ...] = ()
 
 
 def check(config: Config, environ: Mapping[str, str], said_paths: set[Path]) -> Iterator[Found]:
@@ -42,6 +24,8 @@ def check(config: Config, environ: Mapping[str, str], said_paths: set[Path]) -> 
     yield from _addresses(config, said_paths)
     yield from _listening(config)
     yield from _allowed_hosts(config)
+    yield from _allowed_origins(config)
+    yield from check_token(config, environ)
     yield from _directory(config)
     yield from _journal(config)
     yield from _otel(config)
@@ -78,13 +62,10 @@ def _addresses(config: Config, said_paths: set[Path]) -> Iterator[Found]:
 
 
 def _listening(config: Config) -> Iterator[Found]:
-    for name, host, why in (("host", config.host, _BIND), ("console_host", config.console_host, _BIND_CONSOLE)):
+    for name, host in (("host", config.host), ("console_host", config.console_host)):
         if not (is_ip(host) or HOST.fullmatch(host)):
             hint = "" if not host.startswith("[") else f"write it without brackets: {host.strip('[]')}"
             yield Found((name,), "an address such as 127.0.0.1 or ::1, or a name", said(host), hint)
-        elif not is_loopback(host) and not config.allow_public_bind:
-            expected = "an address that only this machine reaches"
-            yield Found((name,), expected, said(host), why, besides=(("allow_public_bind",),))
     if config.port and config.port == config.console_port:
         yield Found(
             ("console_port",),
@@ -92,6 +73,14 @@ def _listening(config: Config) -> Iterator[Found]:
             said(config.console_port),
             besides=(("port",),),
         )
+
+
+def _allowed_origins(config: Config) -> Iterator[Found]:
+    for origin in config.allowed_origins:
+        scheme, there, rest = origin.partition("://")
+        if origin not in ("*", "null") and not (there and scheme and rest.rstrip("/") and "/" not in rest.rstrip("/")):
+            hint = "write scheme, host and, if it has one, port: https://chat.example.com"
+            yield Found(("allowed_origins",), "origins of web pages", said(origin), hint)
 
 
 def _allowed_hosts(config: Config) -> Iterator[Found]:

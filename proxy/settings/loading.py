@@ -9,8 +9,9 @@ from typing import Final
 import msgspec
 
 from proxy.core.config import Config, Section
-from proxy.settings.checks import Found, check
-from proxy.settings.mistakes import Mistake, SettingsError
+from proxy.settings.access import check_public
+from proxy.settings.checks import check
+from proxy.settings.mistakes import Found, Mistake, SettingsError
 from proxy.settings.schema import Path as SettingPath
 from proxy.settings.schema import dotted, settings_of
 from proxy.settings.sources import from_command_line, from_environment, from_file, merge
@@ -39,9 +40,11 @@ def load(
     config_file: Path | None = None,
     environ: Mapping[str, str],
     command_line: Mapping[str, object],
+    serving: bool = True,
 ) -> Loaded:
     """Read everything. command_line: setting name -> value, None where the option was not given.
 
+    serving: somebody is about to serve with it, so a public bind needs client keys and an admin token.
     Raises SettingsError with every mistake there is.
     """
     file, asked_by = find_file(config_file, environ)
@@ -53,7 +56,8 @@ def load(
     config, more, wrong = to_config(merged, origins)
     mistakes += more
     config = _home_expanded(config)
-    mistakes += [_told(found, origins) for found in check(config, environ, set(origins)) if not _follows(found, wrong)]
+    found_wrong = [*check(config, environ, set(origins)), *(check_public(config, environ) if serving else ())]
+    mistakes += [_told(found, origins) for found in found_wrong if not _follows(found, wrong)]
     if mistakes:
         raise SettingsError(mistakes)
     kinds = {s.origin: f"file {s.origin}" for s in in_file}
@@ -84,7 +88,10 @@ def _home_expanded(config: Config) -> Config:
         for name, upstream in config.upstreams.items()
     }
     data = str(Path(config.data).expanduser()) if config.data.startswith("~") else config.data
-    return msgspec.structs.replace(config, data=data, upstreams=upstreams)
+    access = config.access
+    if access.token_file and access.token_file.startswith("~"):
+        access = msgspec.structs.replace(access, token_file=str(Path(access.token_file).expanduser()))
+    return msgspec.structs.replace(config, data=data, upstreams=upstreams, access=access)
 
 
 def _follows(found: Found, wrong: set[SettingPath]) -> bool:

@@ -31,6 +31,16 @@ class Mistake(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.path}: expected {self.expected}, came {self.came}{origin}{hint}"
 
 
+class Found(msgspec.Struct, frozen=True):
+    """One thing wrong with the settings at `path`; `besides` are the other settings it follows from."""
+
+    path: Path
+    expected: str
+    came: str
+    hint: str = ""
+    besides: tuple[Path, ...] = ()
+
+
 class SettingsError(ValueError):
     """The settings cannot be used. Its text is all mistakes, one a line."""
 

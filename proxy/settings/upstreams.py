@@ -60,13 +60,14 @@ def read_key(upstream: Upstream, environ: Mapping[str, str]) -> str | None:
     if upstream.key_env is not None and upstream.key_file is not None:
         raise UnusableError("either key_env or key_file", "both", "keep one")
     if upstream.key_env is not None:
-        return _key_from_variable(upstream.key_env, environ)
+        return key_from_variable(upstream.key_env, environ)
     if upstream.key_file is not None:
-        return _key_from_file(upstream.key_file)
+        return key_from_file(upstream.key_file)
     return None
 
 
-def _key_from_variable(variable: str, environ: Mapping[str, str]) -> str:
+def key_from_variable(variable: str, environ: Mapping[str, str]) -> str:
+    """A secret that a variable holds. Raises UnusableError, which never holds it."""
     name = said(variable) if _TELLABLE.fullmatch(variable) else HIDDEN
     if not _VARIABLE.fullmatch(variable):
         raise UnusableError("the name of an environment variable", name, "put the key in a variable, and its name here")
@@ -76,7 +77,8 @@ def _key_from_variable(variable: str, environ: Mapping[str, str]) -> str:
     return _usable(key, "a variable that holds a key", name)
 
 
-def _key_from_file(file: str) -> str:
+def key_from_file(file: str) -> str:
+    """A secret that a file holds. Raises UnusableError, which never holds it."""
     expected = "a file that holds a key"
     if "\0" in file:
         raise UnusableError(expected, "a name with a NUL byte")

@@ -11,7 +11,8 @@ from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 
-LEDGER_NAME: Final = "ledger.sqlite3"
+from proxy.core.files import LEDGER_NAME
+
 BUSY_S: Final = 1.0  # a commit that waits longer for the lock gives up and is tried again later
 READ_BUSY_S: Final = 5.0  # readers wait only while a writer starts or ends
 

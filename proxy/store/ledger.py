@@ -11,9 +11,10 @@ from typing import Final
 from sqlalchemy import Connection, Engine, bindparam, delete, select
 
 from proxy.core.call import CallRecord
+from proxy.core.client_key import ClientKey
 from proxy.core.errors import LedgerDamaged, LedgerUnavailable
 from proxy.core.event import Event
-from proxy.store import upstream_changes
+from proxy.store import client_keys, upstream_changes
 from proxy.store.batch import Batch, Committed, OpenCall
 from proxy.store.cleaning import clean, clean_text
 from proxy.store.engine import file_identity, ledger_path, make_private, writer_engine
@@ -97,6 +98,11 @@ class Ledger(LedgerReader):
         with self._writing() as connection:
             for table in (journal_positions, open_calls):
                 connection.execute(delete(table).where(table.c.writer == clean_text(writer)))
+
+    def put_keys(self, keys: Collection[ClientKey]) -> None:
+        """Clients' keys as they are now; a key that is revoked here stays so. Raises as `commit`."""
+        with self._writing() as connection:
+            client_keys.put(connection, keys)
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:

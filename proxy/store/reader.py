@@ -10,10 +10,11 @@ from typing import Final, Self
 
 from sqlalchemy import Connection, Engine, Select, func, select
 
+from proxy.core.client_key import ClientKey
 from proxy.core.errors import LedgerMissing
 from proxy.core.event import Event, KnownModel, KnownUpstream
 from proxy.core.remembered import RememberedTurn
-from proxy.store import tool_events, upstream_changes
+from proxy.store import client_keys, tool_events, upstream_changes
 from proxy.store.batch import StoredCall, Totals
 from proxy.store.engine import file_identity, ledger_path, reader_engine, reading
 from proxy.store.failures import ledger_errors
@@ -92,6 +93,11 @@ class LedgerReader:
         """What the upstreams were at the last look that they answered."""
         with self._asking() as connection:
             return upstream_changes.known_upstreams(connection)
+
+    def client_keys(self) -> list[ClientKey]:
+        """Every key that a client was ever given, oldest first."""
+        with self._asking() as connection:
+            return client_keys.all_keys(connection)
 
     def remembered_turns(self, most: int) -> list[RememberedTurn]:
         """The newest `most` calls that stand in a conversation, oldest first."""

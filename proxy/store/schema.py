@@ -11,7 +11,7 @@ from typing import Final
 
 from sqlalchemy import BigInteger, Boolean, Column, Double, Index, Integer, LargeBinary, MetaData, Table, Text
 
-HEAD: Final = "0005"  # revision of the newest migration; a test compares it with alembic's
+HEAD: Final = "0006"  # revision of the newest migration; a test compares it with alembic's
 
 metadata = MetaData()
 
@@ -104,6 +104,7 @@ calls = Table(
     Column("tool_round_trip_max_s", Double),
     Column("trace_id", Text),
     Column("span_id", Text),
+    Column("key_name", Text),
     Index("calls_call_id", "call_id", unique=True),
     Index("calls_started_unix_ns", "started_unix_ns"),
     sqlite_autoincrement=True,  # a row number is not given again after the newest rows were deleted
@@ -177,4 +178,15 @@ upstreams = Table(
     Column("upstream", Text, primary_key=True),
     Column("version", Text),
     Column("since_unix_ns", BigInteger, nullable=False),  # it has had this version at least since then
+)
+
+# Clients' keys, as core.client_key.ClientKey. Relays go by the control snapshot, which has them too.
+keys = Table(
+    "keys",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("hint", Text, nullable=False),
+    Column("sha256", Text, nullable=False, unique=True),
+    Column("created_unix_ns", BigInteger, nullable=False),
+    Column("revoked_unix_ns", BigInteger),  # NULL = it opens
 )

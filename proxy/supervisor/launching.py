@@ -25,11 +25,13 @@ def launch(
     config: Config,
     upstreams: tuple[ResolvedUpstream, ...],
     *,
+    admin_token: str | None = None,
     banner: str = "",
     stand_in: tuple[str, ...] = (),
 ) -> NoReturn:
     """Become the supervisor. Does not return: the command line's memory is given up for a fresh interpreter's."""
-    orders = Orders(settings=msgspec.Raw(to_processes(config, upstreams)), banner=banner, stand_in=stand_in)
+    settings = msgspec.Raw(to_processes(config, upstreams, admin_token=admin_token))
+    orders = Orders(settings=settings, banner=banner, stand_in=stand_in)
     fd = hand(msgspec.json.encode(orders), "sightglass-orders")
     os.set_inheritable(fd, True)
     sys.stdout.flush()

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.settings.addresses import is_loopback, parse_address
+from proxy.core.public import is_loopback
+from proxy.settings.addresses import parse_address
 from proxy.settings.mistakes import UnusableError
 
 

@@ -47,8 +47,6 @@ def test_what_works_is_let_pass(config):
         (Config(upstream="http://127.0.0.1:11436"), "that is Sightglass itself"),
         (Config(upstream="http://127.0.0.1:5", port=5, host="0.0.0.0", allow_public_bind=True), "Sightglass itself"),
         (Config(port=5, console_port=5), "console_port: expected another port than that of clients (5), came 5"),
-        (Config(host="0.0.0.0"), "whoever reaches this address can use the upstream"),
-        (Config(console_host="10.1.1.1"), "The console shows who asked which model what"),
         (Config(host="[::1]"), "write it without brackets: ::1"),
         (Config(host=""), "host: expected an address such as 127.0.0.1 or ::1, or a name, came ''"),
         (Config(allowed_hosts=("http://box",)), "allowed_hosts: expected names of hosts, came 'http://box': write"),

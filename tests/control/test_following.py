@@ -1,0 +1,76 @@
+"""Followed within a look; what is damaged or gone changes nothing, and is said once."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from proxy.control.following import Follower
+from proxy.control.publishing import publish
+from proxy.control.snapshot import Snapshot, control_path
+from tests.control.test_publishing import key, with_key
+
+
+def following(data: Path) -> tuple[Follower, list[Snapshot | None]]:
+    taken: list[Snapshot | None] = []
+    follower = Follower(control_path(data), taken.append)
+    follower.look()
+    return follower, taken
+
+
+def test_without_a_file_nothing_is_decided(tmp_path: Path) -> None:
+    _, taken = following(tmp_path)
+
+    assert taken == [Snapshot()]
+
+
+def test_each_new_snapshot_is_taken_once(tmp_path: Path) -> None:
+    publish(tmp_path, with_key("a"))
+    follower, taken = following(tmp_path)
+    follower.look()
+    publish(tmp_path, with_key("b"))
+    follower.look()
+    follower.look()
+
+    assert [snapshot and snapshot.keys for snapshot in taken] == [(key("a"),), (key("a"), key("b"))]
+
+
+@pytest.mark.parametrize("damage", ["torn", "gone", "no permission"])
+def test_the_last_good_one_stays(tmp_path: Path, caplog: pytest.LogCaptureFixture, damage: str) -> None:
+    publish(tmp_path, with_key("a"))
+    follower, taken = following(tmp_path)
+    path = control_path(tmp_path)
+    if damage == "torn":
+        path.write_bytes(path.read_bytes()[:-20])
+    elif damage == "gone":
+        path.unlink()
+    else:
+        path.unlink()
+        path.mkdir()  # root may read everything, but no directory
+    with caplog.at_level(logging.WARNING):
+        for _ in range(5):
+            follower.look()
+
+    assert len(taken) == 1
+    assert [record.message for record in caplog.records] == ["control_snapshot_kept"]
+
+
+def test_it_goes_on_after_the_damage(tmp_path: Path) -> None:
+    publish(tmp_path, with_key("a"))
+    follower, taken = following(tmp_path)
+    control_path(tmp_path).unlink()
+    follower.look()
+    publish(tmp_path, with_key("b"))
+    follower.look()
+
+    assert [snapshot and snapshot.keys for snapshot in taken] == [(key("a"),), (key("b"),)]
+
+
+def test_a_file_that_never_could_be_read_opens_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    control_path(tmp_path).write_text("nonsense")
+    _, taken = following(tmp_path)
+
+    assert taken == [None]
+    assert [record.message for record in caplog.records] == ["control_snapshot_unreadable"]
