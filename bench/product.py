@@ -94,6 +94,7 @@ class Product:
                 os.kill(pid, signal.SIGKILL)
         if target in ("supervisor", "all"):
             if self.supervisor is not None:
+                self.supervisor.kill()  # it may still be the command line, without its title
                 self.supervisor.wait()
             self.serve()
         return pids

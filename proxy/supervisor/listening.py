@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import socket
@@ -14,6 +15,8 @@ from proxy.processes import supervisor_lock
 BACKLOG: Final = 4096
 # A lock that is held for longer than this is held by a living supervisor.
 _LOCK_S: Final = 0.5
+# The kernel closes the sockets of a killed process when it gets to it (those of an io_uring later still).
+_LINGER_S: Final = 1.0
 
 
 def listen(host: str, port: int, *, orphans: bool) -> socket.socket:
@@ -21,7 +24,15 @@ def listen(host: str, port: int, *, orphans: bool) -> socket.socket:
 
     Raises OSError: the port is taken, or the address is not ours.
     """
-    sock = bind(host, port, alone=not orphans)
+    deadline = time.monotonic() + _LINGER_S
+    while True:
+        try:
+            sock = bind(host, port, alone=not orphans)
+            break
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or time.monotonic() >= deadline:
+                raise
+            time.sleep(0.02)
     sock.listen(BACKLOG)
     return sock
 
