@@ -12,6 +12,7 @@ from proxy.wire.meaning import Durations, Mark, ToolCall, Unread, WireError
 
 Payloads = Iterable[tuple[bytes | None, int]]  # data of each event and the offset behind it; None = too long
 END_MARK: Final = b"[DONE]"
+_LENIENT_TRIES: Final = 1000  # that may fail in one answer: each costs 10 us, and a stream of rubbish has millions
 
 
 class CallDraft:
@@ -129,7 +130,8 @@ class Draft:
             self.done = True
             return None
         elif data.lstrip().startswith(b"{"):
-            said = foreign.parse_json(data)
+            lenient = self.unreadable_events < _LENIENT_TRIES
+            said = foreign.parse_json(data) if lenient else foreign.parse_strict_json(data)
             if isinstance(said, dict):
                 return said
         self.unreadable_events += 1

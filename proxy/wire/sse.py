@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from itertools import accumulate
 from typing import Final, NamedTuple
 
-from proxy.wire.lines import LINE_BYTES, LineReader
+from proxy.wire.lines import LINE_BYTES, LINES, LineReader
 
 _BOM: Final = b"\xef\xbb\xbf"
 
@@ -99,9 +99,9 @@ def read_plain(body: bytes) -> tuple[list[bytes], list[int]] | None:
     That form: `data: ` + one line + LF LF, again and again, nothing else. None = another form, for SseReader.
     What is left between the separators has no LF, so each is one line.
     """
-    if not (body.startswith(b"data: ") and body.endswith(b"\n\n")) or b"\r" in body or len(body) > LINE_BYTES:
+    if not (body.startswith(b"data: ") and body.endswith(b"\n\n")) or b"\r" in body:
         return None
-    datas = body[6:-2].split(b"\n\ndata: ")
-    if b"\n" in b"".join(datas):
+    datas = body[6:-2].split(b"\n\ndata: ", LINES // 2)
+    if b"\n" in b"".join(datas) or (len(body) > LINE_BYTES and max(map(len, datas)) > LINE_BYTES):
         return None
     return datas, list(accumulate([len(data) + 8 for data in datas]))
