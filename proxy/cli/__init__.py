@@ -19,6 +19,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "token": ("proxy.cli.token", "Say where the console's admin token is; make it if there is none."),
     "doctor": ("proxy.cli.doctor", "Look for what is wrong, and say what to do about it."),
     "config": ("proxy.cli.config", "Show the settings and where each came from."),
+    "rules": ("proxy.cli.rules", "Print alert rules for Prometheus, made from the settings' objectives."),
     "stand-in": ("proxy.cli.stand_in", "Serve the built-in stand-in model, which behaves like Ollama."),
 }
 

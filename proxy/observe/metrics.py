@@ -145,6 +145,7 @@ class Metrics(Collector):
     def _money(self, record: CallRecord, model: str, upstream: str) -> Iterator[Change]:
         if record.cost_nanousd is not None:
             yield self._stores[d.COST.name], (model, upstream, record.cost_source), record.cost_nanousd
+            yield self._stores[d.SPENT.name], (), record.cost_nanousd
         if record.shadow_cost_nanousd is not None and record.shadow_model is not None:
             labels = (model, record.shadow_model, record.shadow_source or NONE)
             yield self._stores[d.SHADOW_COST.name], labels, record.shadow_cost_nanousd

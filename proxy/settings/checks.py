@@ -13,6 +13,7 @@ from proxy.core.public import is_loopback
 from proxy.settings.access import check_token
 from proxy.settings.addresses import HOST, is_any, is_ip, parse_address
 from proxy.settings.mistakes import Found, UnusableError, said
+from proxy.settings.objectives import wrong_objectives
 from proxy.settings.schema import Path
 from proxy.settings.upstreams import DEFAULT, read_key
 
@@ -29,6 +30,7 @@ def check(config: Config, environ: Mapping[str, str], said_paths: set[Path]) -> 
     yield from _directory(config)
     yield from _journal(config)
     yield from _otel(config)
+    yield from wrong_objectives(config.objectives)
     for name, upstream in config.upstreams.items():
         yield from _named(name, upstream, environ)
     for name, price in config.prices.items():

@@ -33,6 +33,11 @@ COST: Final = counter(
     "source",
     divisor=10**9,
 )
+SPENT: Final = counter(
+    "sightglass_spent_usd_total",
+    "Cost of all calls together in US dollars: begins at 0, for alert rules.",
+    divisor=10**9,
+)
 SHADOW_COST: Final = counter(
     "sightglass_shadow_cost_usd_total",
     "What the same tokens would have cost at the model that the settings compare with, in US dollars.",
