@@ -40,7 +40,7 @@ class Ours:
     """The product's own replay."""
 
     def __init__(self) -> None:
-        from proxy.observe.quality.replay import Replay
+        from proxy.analyse.drift.replay import Replay
 
         self._replay = Replay(budget=BUDGET)
 

@@ -1,0 +1,1 @@
+"""Drift: evidence that the model behind a route is not what it was. `replay.Replay` is the way in."""

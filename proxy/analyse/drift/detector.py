@@ -1,0 +1,292 @@
+"""Detector: one route and model. Learns a baseline, then tells what is no longer as it was. Pure and deterministic.
+
+learning ──(warm-up)──▶ watching ◀──(evidence)──▶ alarmed, per kind ──(quiet for long)──▶ recovered
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Final, Literal
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from proxy.analyse.drift import priors
+from proxy.analyse.drift.latency import Latency, Load
+from proxy.analyse.drift.moved import LENGTHS, Joint, Single, Sums, detected
+from proxy.analyse.drift.ranks import Ranks
+from proxy.analyse.drift.severity import Severity, of_latency, of_move, of_share
+from proxy.analyse.drift.shares import Share
+from proxy.analyse.drift.tuning import DEFAULT, Tuning
+from proxy.observe.quality import faults
+from proxy.observe.quality.signals import NAMES, PROMPT_NAMES
+
+Vector = npt.NDArray[Any]
+EventWord = Literal["baseline", "raised", "recovered"]
+Kind = Literal["output", "input", "share", "latency", "exact"]
+
+
+class Sample(msgspec.Struct, frozen=True, kw_only=True):
+    """One answer as the detector takes it: numbers only. None: not known."""
+
+    features: Vector
+    prompt: Vector
+    faults: frozenset[str]
+    latency_s: float | None = None
+    tokens: int | None = None
+    prompt_tokens: int | None = None
+    in_flight: int | None = None
+
+
+class Moved(msgspec.Struct, frozen=True, kw_only=True):
+    """One signal that is not as it was. moved: of its mean, in standard deviations; None for shares and latency."""
+
+    name: str
+    before: float
+    after: float
+    moved: float | None = None
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """An event of one detector."""
+
+    event: EventWord
+    kind: Kind
+    subject: str  # the alarm that it is about: the kind, or `share:` and the fault
+    signals: tuple[Moved, ...] = ()
+    evidence: float = 0.0  # natural logarithm of the level
+    ago: int = 1  # answers since it began, this one included
+    severity: Severity = "none"
+
+
+class Detector:
+    """For one (route, model, digest)."""
+
+    def __init__(self, budget: float, tuning: Tuning = DEFAULT) -> None:
+        """budget: answers between two false alarms."""
+        self.tuning = tuning
+        self.standing: dict[str, int] = {}  # alarm -> answer at which it last had evidence
+        self.evidence: dict[str, float] = {}
+        self.count = 0  # answers since the baseline
+        self.answers = 0  # of the baseline, too
+        self._level = math.log(budget)
+        self._first: list[Sample] = []
+        self._loads: list[tuple[float, float]] = []
+        self._load = Load()
+        self._watch: _Watch | None = None
+
+    @property
+    def learned(self) -> bool:
+        """Whether there is a baseline."""
+        return self._watch is not None
+
+    @property
+    def level(self) -> float:
+        """Evidence that an alarm needs at least."""
+        return self._level
+
+    def feed(self, sample: Sample) -> list[Told]:
+        """What this answer showed."""
+        load = self._load.add(sample.in_flight)
+        self.answers += 1
+        if self._watch is not None:
+            self.count += 1
+            return self._look(self._watch, sample, load)
+        self._first.append(sample)
+        self._loads.append(load)
+        if len(self._first) < self.tuning.warm_up:
+            return []
+        self._watch = _Watch(self._first, self._loads, self.tuning)
+        self._first, self._loads = [], []
+        return [Told(event="baseline", kind="output", subject="output")]
+
+    def _look(self, watch: _Watch, sample: Sample, load: tuple[float, float]) -> list[Told]:
+        told: list[Told] = []
+        watch.add(sample, self.count)
+        doubt = self._input(watch, told)
+        self._output(watch, told, doubt=doubt)
+        self._shares(watch, sample, told, doubt=doubt)
+        self._latency(watch, sample, load, told)
+        return told
+
+    def _input(self, watch: _Watch, told: list[Told]) -> bool:
+        """Whether the prompts may not be what they were."""
+        if watch.input is None:
+            return False
+        evidence, length = watch.input_evidence()
+        if self._risen("input", evidence, self._level + self.tuning.input_extra, told):
+            signals = watch.input_moved(length)
+            told.append(self._raised("input", evidence, length, signals, of_move(signals)))
+        return evidence > self.tuning.input_doubt or "input" in self.standing
+
+    def _output(self, watch: _Watch, told: list[Told], *, doubt: bool) -> None:
+        (joint, length), (single, single_length) = watch.output_evidence()
+        joint, single = joint - self.tuning.joint_extra, single - self.tuning.single_extra
+        evidence = max(joint, single)
+        if doubt and "output" not in self.standing:
+            self.evidence["output"] = evidence
+            return
+        if self._risen("output", evidence, self._level, told):
+            length = length if joint >= single else single_length
+            signals = watch.output_moved(length)
+            told.append(self._raised("output", evidence, length, signals, of_move(signals)))
+
+    def _shares(self, watch: _Watch, sample: Sample, told: list[Told], *, doubt: bool) -> None:
+        for name, share in watch.shares.items():
+            subject = f"share:{name}"
+            if not share.feed(self.count, faulty=name in sample.faults):
+                self._ebb(subject, told)
+                continue
+            level = self._level + self.tuning.share_extra
+            if doubt and name in _DEPEND_ON_PROMPTS:
+                level += self.tuning.share_doubt
+            if self._risen(subject, share.evidence, level, told):
+                ago = self.count - share.since + 1
+                signal = Moved(name=name, before=share.had / share.of, after=share.recent(self.count, ago))
+                told.append(self._raised(subject, share.evidence, ago, (signal,), of_share(signal)))
+
+    def _latency(self, watch: _Watch, sample: Sample, load: tuple[float, float], told: list[Told]) -> None:
+        latency = watch.latency
+        if latency is None or not sample.latency_s or sample.tokens is None:
+            return
+        evidence = latency.feed(sample.latency_s, sample.tokens, sample.prompt_tokens or 0, load)
+        if self._risen("latency", evidence, self._level + self.tuning.latency_extra, told):
+            signal = Moved(name="latency", before=1.0, after=math.exp(latency.effect))
+            told.append(self._raised("latency", evidence, latency.ago, (signal,), of_latency(signal)))
+
+    def _risen(self, subject: str, evidence: float, level: float, told: list[Told]) -> bool:
+        """Whether an alarm begins. A standing one lives on with half of the evidence, else it ebbs."""
+        self.evidence[subject] = evidence
+        if subject in self.standing:
+            if evidence > level / 2:
+                self.standing[subject] = self.count
+            self._ebb(subject, told)
+            return False
+        if evidence < level:
+            return False
+        self.standing[subject] = self.count
+        return True
+
+    def _ebb(self, subject: str, told: list[Told]) -> None:
+        last = self.standing.get(subject)
+        if last is not None and self.count - last >= self.tuning.quiet:
+            del self.standing[subject]
+            told.append(Told(event="recovered", kind=_kind(subject), subject=subject, ago=self.count - last))
+
+    def _raised(self, subject: str, evidence: float, ago: int, signals: tuple[Moved, ...], severity: Severity) -> Told:
+        return Told(
+            event="raised", kind=_kind(subject), subject=subject, signals=signals, evidence=evidence, ago=ago,
+            severity=severity,
+        )  # fmt: skip
+
+
+class _Watch:
+    """What was learned, and what came since."""
+
+    def __init__(self, first: list[Sample], loads: list[tuple[float, float]], tuning: Tuning) -> None:
+        features = np.stack([sample.features for sample in first])
+        prompts = np.stack([sample.prompt for sample in first])
+        self._ranks = Ranks(features, prompts)
+        weights = priors.MOVES[self._ranks.places]
+        scores = self._ranks.scores
+        self.joint = Joint(scores, np.diag(weights), tuning.joint_scales, block=tuning.block, shrink=tuning.shrink)
+        self.single = Single(scores, weights, tuning.single_scales, block=tuning.block)
+        self._sums, self._joint_sums = Sums(scores.shape[1]), Sums(scores.shape[1])
+        self._input_ranks = Ranks(prompts, np.zeros((len(prompts), 1), np.float32))
+        width = len(self._input_ranks.places)
+        self.input = (
+            Joint(
+                self._input_ranks.scores, np.eye(width), tuning.input_scales, block=tuning.input_block,
+                shrink=tuning.input_shrink,
+            )
+            if width
+            else None
+        )  # fmt: skip
+        self._input_sums, self._turned_sums = Sums(width), Sums(width)
+        self.shares = {name: Share(sum(name in one.faults for one in first), len(first)) for name in faults.NAMES}
+        self.latency = _latency_of(first, loads, tuning)
+        with np.errstate(all="ignore"):
+            self._before = _means(features)
+            self._prompt_before = _means(prompts)
+        self._after, self._prompt_after = self._before.copy(), self._prompt_before.copy()
+        self._last = np.zeros((0, 0))
+
+    def add(self, sample: Sample, count: int) -> None:
+        """One more answer."""
+        scores = self._ranks.score(sample.features, sample.prompt, count)
+        self._sums.add(scores)
+        self._joint_sums.add(self.joint.turn(scores))
+        self._last = self._sums.last()
+        _ease(self._after, sample.features)
+        _ease(self._prompt_after, sample.prompt)
+        if self.input is not None:
+            scores = self._input_ranks.score(sample.prompt, _NO_PROMPT, count)
+            self._input_sums.add(scores)
+            self._turned_sums.add(self.input.turn(scores))
+
+    def input_evidence(self) -> tuple[float, int]:
+        """That the prompts changed, and over how many answers it is seen best."""
+        assert self.input is not None
+        return detected(self.input.evidence(self._turned_sums.last()))
+
+    def output_evidence(self) -> tuple[tuple[float, int], tuple[float, int]]:
+        """That the answers changed: by all signals together, and by one of them."""
+        return detected(self.joint.evidence(self._joint_sums.last())), detected(self.single.evidence(self._last))
+
+    def output_moved(self, length: int) -> tuple[Moved, ...]:
+        """The signals that moved most."""
+        return _moved(self._last, length, self._ranks.places, NAMES, self._before, self._after)
+
+    def input_moved(self, length: int) -> tuple[Moved, ...]:
+        """The same of the prompts."""
+        places = self._input_ranks.places
+        return _moved(self._input_sums.last(), length, places, PROMPT_NAMES, self._prompt_before, self._prompt_after)
+
+
+def _moved(
+    sums: Vector, length: int, places: Vector, names: tuple[str, ...], before: Vector, after: Vector
+) -> tuple[Moved, ...]:
+    means = sums[int(np.searchsorted(LENGTHS, length))] / length
+    top = np.argsort(-np.abs(means))[:_TOP]
+    return tuple(
+        Moved(
+            name=names[place], before=round(float(before[place]), 4), after=round(float(after[place]), 4),
+            moved=round(float(means[at]), 3),
+        )
+        for at, place in zip(top, places[top], strict=True)
+    )  # fmt: skip
+
+
+def _latency_of(first: list[Sample], loads: list[tuple[float, float]], tuning: Tuning) -> Latency | None:
+    timed = [
+        (sample.latency_s, sample.tokens, sample.prompt_tokens or 0, load)
+        for sample, load in zip(first, loads, strict=True)
+        if sample.latency_s and sample.tokens is not None
+    ]
+    if len(timed) < _FEW_TIMED:
+        return None
+    seconds, tokens, prompts, load = (np.array(column, float) for column in zip(*timed, strict=True))
+    return Latency(seconds, tokens, prompts, load, tuning.latency_tolerance)
+
+
+def _means(values: Vector) -> Vector:
+    known = np.isfinite(values)
+    means: Vector = np.where(known, values, 0.0).sum(0) / np.maximum(known.sum(0), 1)
+    return means
+
+
+def _ease(mean: Vector, value: Vector) -> None:
+    mean += np.where(np.isfinite(value), value - mean, 0.0) / _LATELY
+
+
+def _kind(subject: str) -> Kind:
+    return "share" if subject.startswith("share:") else subject  # type: ignore[return-value]
+
+
+_NO_PROMPT: Final = np.zeros(1, np.float32)
+_TOP: Final = 5
+_FEW_TIMED: Final = 100
+_LATELY: Final = 30.0
+# Other prompts bring more or fewer of these by themselves.
+_DEPEND_ON_PROMPTS: Final = frozenset({"refusal", "language", "unended", "off_prompt", "truncated", "json"})

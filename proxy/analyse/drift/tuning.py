@@ -1,0 +1,32 @@
+"""Tuning: what is decided once, from many clean streams of many models. docs/drift.md says how."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+
+class Tuning(msgspec.Struct, frozen=True, kw_only=True):
+    """`extra`: evidence in nats that a kind needs above the logarithm of the budget."""
+
+    warm_up: int = 500  # answers
+    joint_scales: tuple[float, ...] = (4.0, 1.0, 0.25)
+    single_scales: tuple[float, ...] = (2.0, 0.3)
+    block: int = 25
+    shrink: float = 0.25
+    joint_extra: float = 4.0
+    single_extra: float = 1.5
+    share_extra: float = 4.0
+    share_doubt: float = 8.0  # more, for faults that depend on the prompts, while these may have changed
+    latency_extra: float = 2.0
+    latency_tolerance: float = 0.22
+    input_scales: tuple[float, ...] = (1.0, 0.25)
+    input_shrink: float = 0.3
+    input_extra: float = 3.0
+    input_block: int = 25
+    input_doubt: float = 4.0  # evidence of other prompts from which output alarms wait
+    quiet: int = 160  # answers without evidence after which an alarm has recovered
+
+
+DEFAULT: Final = Tuning()

@@ -1,0 +1,413 @@
+"""Hard faults of one answer, by name: what is wrong whatever the model's ways. Pure; bounded time."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import Final
+
+import msgspec
+
+from proxy.observe.quality.answer import Answer
+
+NAMES: Final = (
+    "empty",  # no letter, no digit, no tool call
+    "refusal",  # says that it will not or cannot
+    "truncated",  # finish_reason is length
+    "loop",  # ends in saying the same again and again
+    "leak",  # special tokens or raw tool calls in the text
+    "mojibake",  # UTF-8 read as Latin-1, or replacement characters
+    "language",  # not the prompt's
+    "json",  # no JSON object where JSON was asked for
+    "tools",  # a tool call whose arguments break its schema
+    "unended",  # stops inside of a sentence
+    "off_prompt",  # no long word of the prompt comes back
+)
+BITS: Final[dict[str, int]] = {name: 1 << place for place, name in enumerate(NAMES)}
+
+_LOOK: Final = 16_000  # characters that are searched for leaks and mojibake
+_TAIL: Final = 3000
+_JSON_CHARACTERS: Final = 200_000  # longer answers are not parsed
+_REFUSAL: Final = re.compile(
+    r"\bi(?:['’]?m| am) (?:really |very |so |truly |terribly )?(?:sorry|afraid|unable|not able|not allowed)\b"
+    r"|\bsorry,? but\b|^\W*(?:i['’]?m |i am )?sorry\b|\bi apologi[sz]e\b|\bmy apologies\b"
+    r"|\bi (?:can(?:no|['’])t|won['’]t|will not|must decline|do(?:n['’]t| not) feel comfortable)\b"
+    r"|\bas an? (?:ai|artificial|large language|language model|responsible|ethical)\b"
+    r"|\bi(?:['’]m| am) (?:just |only )?an (?:ai|artificial)\b"
+    r"|\bi do(?:n['’]t| not) have (?:access|the ability|the capability|personal|enough|sufficient|information)\b"
+    r"|\b(?:can(?:no|['’])t|unable to|not able to|(?:not |in)appropriate to) (?:be |provide|assist|help|fulfil|answer"
+    r"|comply|discuss|generate|create|write|give|offer|determine|access|engage|predict)"
+)
+_REFUSAL_CHARACTERS: Final = 300
+_LEAK: Final = re.compile(
+    r"<[|｜][\w/ ▁:-]{1,40}[|｜]>|</?s>|<</?SYS>>|\[/?INST\]|</?(?:unk|pad|bos|eos|mask)>|<(?:end|start)_of_turn>"
+    r"|</?tool_calls?>|</?tool_response>|\[/?TOOL_CALLS\]|</?function(?:_call)?[=>]|<0x[0-9A-F]{2}>"
+    r"|\[/?AVAILABLE_TOOLS\]|<\|?(?:im_start|im_end|endoftext|eot_id|assistant|user|system|end)\|?>"
+    r"|#{2,3} ?(?:Human|Assistant|Instruction|User):"
+)
+_MOJIBAKE: Final = re.compile(
+    r"\ufffd|â€|[ÃÂ][\u0080-\u00bf\u2018-\u203a\u20ac\u0152-\u017e\u02c6\u02dc]|[\ud800-\udfff]|\x00"
+)
+_WORDLESS: Final = re.compile(r"[^\W_]")
+_OPEN_ENDS: Final = frozenset(",;-(")
+_LONG_LINE: Final = 40
+_LANGUAGES: Final[dict[str, frozenset[str]]] = {
+    "en": frozenset(
+        [
+            "the",
+            "of",
+            "and",
+            "to",
+            "is",
+            "that",
+            "it",
+            "for",
+            "you",
+            "with",
+            "are",
+            "this",
+            "be",
+            "not",
+            "have",
+            "what",
+            "how",
+            "was",
+            "by",
+            "your",
+            "i",
+            "my",
+            "a",
+            "in",
+        ]
+    ),
+    "fr": frozenset(
+        [
+            "le",
+            "la",
+            "les",
+            "des",
+            "et",
+            "est",
+            "une",
+            "du",
+            "que",
+            "pour",
+            "dans",
+            "sur",
+            "vous",
+            "ne",
+            "pas",
+            "au",
+            "avec",
+            "ce",
+            "qui",
+            "sont",
+            "je",
+            "nous",
+            "un",
+            "de",
+        ]
+    ),
+    "it": frozenset(
+        [
+            "il",
+            "di",
+            "che",
+            "è",
+            "la",
+            "per",
+            "un",
+            "una",
+            "del",
+            "della",
+            "sono",
+            "con",
+            "non",
+            "si",
+            "gli",
+            "le",
+            "nel",
+            "come",
+            "da",
+            "alla",
+            "questo",
+            "più",
+            "e",
+        ]
+    ),
+    "de": frozenset(
+        [
+            "der",
+            "die",
+            "das",
+            "und",
+            "ist",
+            "nicht",
+            "ein",
+            "eine",
+            "zu",
+            "den",
+            "mit",
+            "von",
+            "auf",
+            "für",
+            "sie",
+            "ich",
+            "im",
+            "des",
+            "dem",
+            "auch",
+            "es",
+            "wie",
+        ]
+    ),
+    "es": frozenset(
+        [
+            "el",
+            "los",
+            "las",
+            "que",
+            "es",
+            "una",
+            "por",
+            "para",
+            "con",
+            "no",
+            "se",
+            "lo",
+            "como",
+            "más",
+            "su",
+            "al",
+            "del",
+            "y",
+            "en",
+            "la",
+            "de",
+            "un",
+            "está",
+        ]
+    ),
+    "pt": frozenset(
+        [
+            "o",
+            "os",
+            "uma",
+            "que",
+            "não",
+            "para",
+            "com",
+            "por",
+            "se",
+            "mais",
+            "do",
+            "da",
+            "em",
+            "no",
+            "na",
+            "é",
+            "dos",
+            "das",
+            "você",
+            "como",
+            "ao",
+            "e",
+            "um",
+            "de",
+        ]
+    ),
+    "nl": frozenset(
+        [
+            "de",
+            "het",
+            "een",
+            "en",
+            "van",
+            "is",
+            "dat",
+            "niet",
+            "op",
+            "te",
+            "zijn",
+            "voor",
+            "met",
+            "die",
+            "er",
+            "aan",
+            "je",
+            "ik",
+            "wat",
+            "ook",
+            "bij",
+            "om",
+        ]
+    ),
+    "pl": frozenset(
+        [
+            "i",
+            "w",
+            "na",
+            "z",
+            "się",
+            "nie",
+            "że",
+            "do",
+            "jest",
+            "to",
+            "o",
+            "jak",
+            "dla",
+            "od",
+            "po",
+            "za",
+            "co",
+            "ale",
+            "czy",
+            "są",
+            "przez",
+            "lub",
+        ]
+    ),
+    "tr": frozenset(
+        [
+            "ve",
+            "bir",
+            "bu",
+            "için",
+            "ile",
+            "de",
+            "da",
+            "ne",
+            "gibi",
+            "daha",
+            "çok",
+            "olarak",
+            "en",
+            "var",
+            "olan",
+            "mı",
+            "değil",
+            "ya",
+        ]
+    ),
+}
+_SCRIPTS: Final = re.compile(
+    r"(?P<cyrillic>[\u0400-\u04ff])|(?P<greek>[\u0370-\u03ff])|(?P<arabic>[\u0600-\u06ff])|(?P<hebrew>[\u0590-\u05ff])"
+    r"|(?P<thai>[\u0e00-\u0e7f])|(?P<devanagari>[\u0900-\u097f])|(?P<hangul>[\uac00-\ud7af])|(?P<kana>[\u3040-\u30ff])"
+    r"|(?P<han>[\u4e00-\u9fff])"
+)
+_FEW_WORDS: Final = 8
+
+
+def faults_of(answer: Answer, words: Counter[str], prompt_words: Counter[str], *, overlap: float) -> frozenset[str]:
+    """Names of what is wrong. words: of the head, in lower case. overlap: with the prompt's long words, 1.0 unknown."""
+    text = answer.response
+    found: list[str] = []
+    if answer.tool_calls_invalid:
+        found.append("tools")
+    if answer.finish_reason == "length":
+        found.append("truncated")
+    if not words and _WORDLESS.search(text, 0, _LOOK) is None:
+        if not answer.tool_calls:
+            found.append("empty")
+        return frozenset(found)
+    if _REFUSAL.search(text[:_REFUSAL_CHARACTERS].lower()):
+        found.append("refusal")
+    if _loops(text):
+        found.append("loop")
+    if _leaks(text):
+        found.append("leak")
+    if not text.isascii() and _MOJIBAKE.search(text, 0, _LOOK):
+        found.append("mojibake")
+    if _other_language(text, words, answer.prompt, prompt_words):
+        found.append("language")
+    if answer.json_asked and not answer.tool_calls and not _is_json(text):
+        found.append("json")
+    if not answer.json_asked and _unended(text):
+        found.append("unended")
+    if overlap == 0.0:
+        found.append("off_prompt")
+    return frozenset(found)
+
+
+def bits_of(faults: frozenset[str]) -> int:
+    """Faults as the ledger keeps them."""
+    return sum(BITS[name] for name in faults)
+
+
+def named(bits: int) -> frozenset[str]:
+    """The faults behind such a number."""
+    return frozenset(name for name, bit in BITS.items() if bits & bit)
+
+
+def _loops(text: str) -> bool:
+    """Whether the last words were said at least four times in a row before."""
+    tail = text[-_TAIL:].rstrip()
+    if len(tail) < 100:
+        return False
+    phrase = tail[-24:]
+    if len(set(phrase)) < 3 or not any(map(str.isalpha, phrase)):
+        return False
+    if tail.count(phrase) < 4:
+        return False
+    # Rows of a table and lines of code come again, but with other words between.
+    period = len(tail) - 24 - tail.rfind(phrase, 0, len(tail) - 1)
+    if period <= 0:
+        return True
+    return all(tail[-24 - k * period : len(tail) - k * period] == phrase for k in (1, 2, 3))
+
+
+def _leaks(text: str) -> bool:
+    if "<" not in text and "[" not in text and "##" not in text:
+        return False
+    return _LEAK.search(text, 0, _LOOK) is not None or _LEAK.search(text[-400:]) is not None
+
+
+def language_of(text: str, words: Counter[str]) -> str | None:
+    """A script, or the language whose function words are most; None = cannot be told."""
+    if not text.isascii():
+        scripts = Counter(found.lastgroup for found in _SCRIPTS.finditer(text, 0, 400))
+        if scripts:
+            script, count = scripts.most_common(1)[0]
+            if count > 0.3 * min(len(text), 400):
+                return "han" if script == "kana" else script
+    total = sum(words.values())
+    best, most, second = None, 0, 0
+    for language, known in _LANGUAGES.items():
+        hits = sum([words[word] for word in known & words.keys()])
+        if hits > most:
+            best, most, second = language, hits, most
+        elif hits > second:
+            second = hits
+    if best is None or most < 0.12 * total or most < 1.2 * second:
+        return None
+    return best
+
+
+def _other_language(text: str, words: Counter[str], prompt: str, prompt_words: Counter[str]) -> bool:
+    if words.total() < _FEW_WORDS and text.isascii():
+        return False
+    spoken = language_of(text, words)
+    if spoken is None:
+        return False
+    asked = language_of(prompt, prompt_words)
+    return asked is not None and asked != spoken
+
+
+def _is_json(text: str) -> bool:
+    if len(text) > _JSON_CHARACTERS:
+        return True
+    try:
+        found = msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+        return False
+    return isinstance(found, dict | list)
+
+
+def _unended(text: str) -> bool:
+    """Whether a text stops inside of a line of words; code may end as it likes."""
+    tail = text[-400:].rstrip()
+    line = tail[tail.rfind("\n") + 1 :]
+    if len(line) < _LONG_LINE or tail.count("```") % 2 == 1:
+        return False
+    return line[-1].isalnum() or line[-1] in _OPEN_ENDS

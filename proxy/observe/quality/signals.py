@@ -1,0 +1,280 @@
+"""Signals: what of one answer is compared with earlier answers of the same model. Numbers only; pure.
+
+Looks at the first 3,000 characters and at the ends, so that an answer of 10 MB costs as much as one of 3 kB.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import zlib
+from collections import Counter
+from typing import Final
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from proxy.observe.quality.answer import Answer
+from proxy.observe.quality.faults import faults_of
+
+HEAD: Final = 3000  # characters
+_PROMPT_HEAD: Final = 2000
+_TAIL: Final = 300
+_LONG_STEM: Final = 5
+
+Vector = npt.NDArray[np.float32]
+
+FUNCTION_WORDS: Final = [
+    "the",
+    "of",
+    "and",
+    "to",
+    "a",
+    "in",
+    "is",
+    "that",
+    "it",
+    "for",
+    "you",
+    "i",
+    "on",
+    "with",
+    "as",
+    "are",
+    "be",
+    "this",
+    "by",
+    "or",
+    "can",
+    "your",
+    "will",
+    "have",
+    "from",
+    "an",
+    "not",
+    "but",
+    "if",
+    "their",
+    "they",
+    "we",
+    "which",
+    "may",
+    "was",
+    "its",
+    "also",
+    "more",
+    "these",
+    "such",
+    "has",
+]
+_OPENINGS: Final = re.compile(
+    r"\W*(?:(?P<eager>sure|certainly|of course|absolutely|great|happy to|yes\b)|(?P<self>i\b|as an?\b|i'm)"
+    r"|(?P<here>here (?:is|are)\b|here's|below|the following)|(?P<the>the|this|there|it|to)\b)",
+    re.IGNORECASE,
+)
+_CLOSING: Final = re.compile(
+    r"let me know|feel free|hope (?:this|that)|if you (?:have|need|would|want)|happy to help|in conclusion|overall"
+    r"|in summary|remember|would you like|please",
+    re.IGNORECASE,
+)
+_WORD: Final = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
+_LINE: Final = re.compile(r"^[ \t]*(?:([-*•+] )|(\d{1,3}[.)] )|(#{1,6} )|(\|)|(```))", re.MULTILINE)
+_SENTENCE: Final = re.compile(r"[.!?][\s\"'”)*]")
+
+_CLASSES: Final[dict[str, bytes]] = {
+    "commas": b",", "stops": b".", "colons": b":", "semicolons": b";", "question_marks": b"?", "exclamations": b"!",
+    "quotes": b'"', "apostrophes": b"'", "brackets": b"()", "dashes": b"-", "stars": b"*",
+    "code_marks": b"`{}[]=<>/\\_",
+    "digits": b"0123456789", "capitals": bytes(range(65, 91)), "newlines": b"\n", "spaces": b" \t",
+    "not_ascii": bytes(range(128, 256)), "vowels": b"aeiou",
+}  # fmt: skip
+_HISTOGRAM: Final = np.zeros((256, len(_CLASSES)), np.float32)
+for _column, _members in enumerate(_CLASSES.values()):
+    _HISTOGRAM[list(_members), _column] = 1.0
+
+_SHAPE: Final = (
+    "log_chars", "log_words", "word_chars", "sentence_words", "paragraphs", "line_words", "distinct_words",
+    "compression", "repeated_trigrams", "bold", "bullets", "numbered", "headings", "tables", "code_fences",
+    "opens_eager", "opens_self", "opens_here", "opens_plain", "opens_marked", "closing_offer", "ends_stop",
+    "ends_question", "ends_word", "prompt_overlap", "prompt_echo", "prompt_opening", "function_words", "once_words",
+)  # fmt: skip
+_WIRE: Final = ("chars_per_token", "prompt_token_ratio", "logprob", "reasoning_share", "tool_calls")
+# What a route learns from its own first answers: `reference.Reference`.
+_LEARNED: Final = ("strange_bytes", "strange_grams")
+
+NAMES: Final[tuple[str, ...]] = (*_SHAPE, *_CLASSES, *(f"word_{word}" for word in FUNCTION_WORDS), *_WIRE, *_LEARNED)
+PLACE: Final[dict[str, int]] = {name: place for place, name in enumerate(NAMES)}
+PROMPT_NAMES: Final = (
+    "prompt_log_chars", "prompt_log_words", "prompt_word_chars", "prompt_lines", "prompt_digits", "prompt_not_ascii",
+    "prompt_punctuation", "prompt_question", "prompt_asks_what", "prompt_asks_write", "prompt_asks_code",
+    "prompt_asks_list", "prompt_you", "prompt_capitals", "prompt_function_words", "prompt_foreign", "prompt_quotes",
+    "prompt_strange_bytes", "prompt_opens_capital",
+)  # fmt: skip
+PROMPT_PLACE: Final[dict[str, int]] = {name: place for place, name in enumerate(PROMPT_NAMES)}
+_ASKS: Final = (
+    re.compile(r"\b(?:what|who|when|where|why|how|which|is|are|do|does|can)\b", re.IGNORECASE),
+    re.compile(
+        r"\b(?:write|create|make|compose|draft|generate|story|poem|essay|email|letter|rewrite|edit)\b", re.IGNORECASE
+    ),
+    re.compile(r"\b(?:code|python|function|program|script|java|html|sql|c\+\+|bash|algorithm)\b", re.IGNORECASE),
+    re.compile(
+        r"\b(?:list|give me|top \d|\d+ (?:ways|ideas|examples|things)|steps|suggest|recommend)\b", re.IGNORECASE
+    ),
+)
+_FUNCTION_SET: Final = frozenset(FUNCTION_WORDS)
+
+
+class Signals(msgspec.Struct, frozen=True, kw_only=True):
+    """Numbers of one answer: `features` in the order of NAMES, `prompt` in that of PROMPT_NAMES; nan = not known."""
+
+    features: Vector
+    prompt: Vector
+    faults: frozenset[str]  # of faults.NAMES
+    answer_bytes: bytes  # of the head, for the route's reference; kept in memory only
+    prompt_bytes: bytes
+
+
+def signals_of(answer: Answer) -> Signals:
+    """What one answer is compared by. Bounded time; no text makes it raise."""
+    text, prompt = answer.response[:HEAD], answer.prompt[:_PROMPT_HEAD]
+    lowered = text.lower()
+    words = _WORD.findall(lowered)
+    prompt_words = _WORD.findall(prompt.lower())
+    data = text.encode("utf-8", "surrogatepass")
+    prompt_data = prompt.encode("utf-8", "surrogatepass")
+    counts = Counter(words)
+    stems = {word[:_LONG_STEM] for word in prompt_words if len(word) >= _LONG_STEM}
+    overlap = _overlap(stems, counts)
+    features = np.empty(len(NAMES), np.float32)
+    shape = _shape(text, data, words, answer.response)
+    shape += _against_prompt(prompt_words, stems, words, counts, overlap)
+    place = len(shape)
+    features[:place] = shape
+    histogram = np.bincount(np.frombuffer(data, np.uint8), minlength=256).astype(np.float32)
+    rates = histogram @ _HISTOGRAM / max(len(data), 1)
+    features[place : place + len(_CLASSES)] = np.sqrt(rates)
+    place += len(_CLASSES)
+    known, total = counts.get, max(len(words), 1)
+    features[place : place + len(FUNCTION_WORDS)] = [known(word, 0) / total for word in FUNCTION_WORDS]
+    place += len(FUNCTION_WORDS)
+    features[place:] = (*_wire(answer), math.nan, math.nan)
+    faults = faults_of(answer, counts, Counter(prompt_words), overlap=overlap if len(stems) >= 3 else 1.0)
+    return Signals(
+        features=features,
+        prompt=_prompt(prompt, prompt_data, prompt_words),
+        faults=faults,
+        answer_bytes=data,
+        prompt_bytes=prompt_data,
+    )
+
+
+def _shape(text: str, data: bytes, words: list[str], response: str) -> list[float]:
+    total = max(len(words), 1)
+    lines = text.count("\n") + 1
+    sentences = len(_SENTENCE.findall(text)) + 1
+    some = words[:200]
+    trigrams = max(len(words) - 2, 1)
+    marks = _marks(text)
+    opening = _OPENINGS.match(text[:40])
+    group = opening.lastgroup if opening else None
+    tail = response[-_TAIL:].rstrip()
+    last = tail[-1:]
+    first = text[:1]
+    letters = sum(map(len, words))
+    return [
+        math.log1p(len(response)),
+        math.log1p(len(words)),
+        letters / total,
+        math.log1p(total / sentences),
+        math.log1p(text.count("\n\n")),
+        math.log1p(total / lines),
+        len(set(some)) / max(len(some), 10) ** 0.9 if some else 0.0,
+        math.log(len(zlib.compress(data, 1)) / max(len(data), 1) ** 0.9) if data else 0.0,
+        1.0 - len(set(zip(words, words[1:], words[2:], strict=False))) / trigrams if len(words) > 2 else 0.0,
+        math.log1p(text.count("**")),
+        *marks,
+        float(group == "eager"),
+        float(group == "self"),
+        float(group == "here"),
+        float(group == "the"),
+        float(bool(first) and first in "*#-1`|"),
+        float(bool(_CLOSING.search(tail))),
+        float(last in (".", "!")),
+        float(last == "?"),
+        float(last.isalnum()),
+    ]
+
+
+def _marks(text: str) -> list[float]:
+    found = _LINE.findall(text)
+    if not found:
+        return [0.0] * 5
+    return [math.log1p(sum(map(bool, column))) for column in zip(*found, strict=True)]
+
+
+def _against_prompt(
+    prompt_words: list[str], stems: set[str], words: list[str], counts: Counter[str], overlap: float
+) -> list[float]:
+    total = max(len(words), 1)
+    asked = set(prompt_words)
+    echoed = sum(count for word, count in counts.items() if word in asked and len(word) >= _LONG_STEM)
+    opening = {word[:_LONG_STEM] for word in words[:15] if len(word) >= _LONG_STEM}
+    return [
+        overlap,
+        echoed / total,
+        len(opening & stems) / max(len(opening), 1),
+        sum(count for word, count in counts.items() if word in _FUNCTION_SET) / total,
+        sum(count == 1 for count in counts.values()) / max(len(counts), 1),
+    ]
+
+
+def _overlap(stems: set[str], counts: Counter[str]) -> float:
+    """Share of the prompt's long words, by their first five letters, that the answer has; nan where there are none."""
+    if not stems:
+        return math.nan
+    return len(stems.intersection([word[:_LONG_STEM] for word in counts])) / len(stems)
+
+
+def _wire(answer: Answer) -> tuple[float, ...]:
+    tokens, asked = answer.completion_tokens, answer.prompt_tokens
+    return (
+        math.log((len(answer.response) + 8) / (tokens + 2))
+        if tokens is not None and not answer.tool_calls
+        else math.nan,
+        math.log((asked + 8) / (len(answer.prompt) / 4 + 8)) if asked is not None and answer.prompt else math.nan,
+        answer.logprob if answer.logprob is not None else math.nan,
+        answer.reasoning_tokens / max(tokens, 1)
+        if tokens is not None and answer.reasoning_tokens is not None
+        else math.nan,
+        float(answer.tool_calls > 0),
+    )
+
+
+def _prompt(prompt: str, data: bytes, words: list[str]) -> Vector:
+    """By what answers are conditioned, and the prompts themselves watched."""
+    total = max(len(words), 1)
+    histogram = np.bincount(np.frombuffer(data, np.uint8), minlength=256).astype(np.float32)
+    rates = dict(zip(_CLASSES, (np.sqrt(histogram @ _HISTOGRAM / max(len(data), 1))).tolist(), strict=True))
+    known = sum(word in _FUNCTION_SET for word in words) / total
+    return np.array(
+        [
+            math.log1p(len(prompt)),
+            math.log1p(len(words)),
+            sum(map(len, words)) / total,
+            math.log1p(prompt.count("\n")),
+            rates["digits"],
+            rates["not_ascii"],
+            rates["commas"] + rates["colons"] + rates["brackets"],
+            float(prompt.rstrip().endswith("?")),
+            *(float(bool(ask.search(prompt, 0, 400))) for ask in _ASKS),
+            words.count("you") / total,
+            rates["capitals"],
+            known,
+            float(known < 0.12 and len(words) > 5),
+            rates["quotes"],
+            math.nan,
+            float(prompt[:1].isupper()),
+        ],
+        np.float32,
+    )
