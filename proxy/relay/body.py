@@ -11,7 +11,9 @@ from aiohttp import StreamReader
 
 from proxy.relay.call import Call
 from proxy.wire.injection import Edit
-from proxy.wire.peek import Peek, Peeker, peek
+from proxy.wire.peek import peek
+from proxy.wire.peeked import Peek
+from proxy.wire.peeker import Peeker
 
 # Up to here a body is read in one go (some 100 us); beyond, piece by piece as it comes, so that no other call waits.
 _PEEK_WHOLE: Final = 128 * 1024

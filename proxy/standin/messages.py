@@ -5,9 +5,9 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Any
 
-from proxy.standin import gojson, prompt, wishes
+from proxy.standin import gojson, named_events, prompt, wishes
 from proxy.standin.call import RefusedError
-from proxy.standin.generate import End, generate
+from proxy.standin.generate import End
 from proxy.standin.script import Ask, Step
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ async def messages(call: Call) -> None:
         stop=wishes.stops(asked.get("stop_sequences")),
     )  # fmt: skip
     if asked.get("stream"):
-        await _stream(call, model, ask, name, estimate(turns, wishes.tools_of(asked)))
+        await named_events.stream(call, model, ask, _Events(name, estimate(turns, wishes.tools_of(asked))))
     else:
         await _plain(call, model, ask, name)
 
@@ -77,12 +77,7 @@ def _stop_reason(end: End, *, calls: bool) -> str | None:
 
 
 async def _plain(call: Call, model: Model, ask: Ask, name: str) -> None:
-    steps: list[Step] = []
-
-    async def say(step: Step) -> None:
-        steps.append(step)
-
-    end = await generate(call, model, ask, say, streaming=False)
+    steps, end = await named_events.gather(call, model, ask)
     blocks: list[dict[str, Any]] = []
     if thinking := "".join(step.thinking for step in steps):
         blocks.append({"type": "thinking", "thinking": thinking})
@@ -164,27 +159,3 @@ class _Events:
             self._event("message_delta", delta={"stop_reason": reason}, usage=used),
             self._event("message_stop"),
         ]
-
-
-async def _stream(call: Call, model: Model, ask: Ask, name: str, estimated: int) -> None:
-    answer, events = call.answer, _Events(name, estimated)
-    for field, value in (("Cache-Control", "no-cache"), ("Connection", "keep-alive")):
-        answer.set(field, value)
-    answer.set("Content-Type", "text/event-stream")
-
-    async def send(written: list[bytes]) -> None:
-        for event in written:
-            answer.write(event)
-            await answer.flush()
-
-    async def say(step: Step) -> None:
-        await send(events.step(step))
-
-    try:
-        end = await generate(call, model, ask, say, streaming=True)
-    except RefusedError:
-        answer.unset("Cache-Control", "Connection")
-        raise
-    if not end.died and end.reason is not None:
-        await send(events.end(end))
-    await answer.finish()

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from proxy.standin import gojson, prompt, wishes
-from proxy.standin.call import RefusedError
-from proxy.standin.generate import generate
+from proxy.standin import gojson, named_events, prompt, wishes
 from proxy.standin.response_events import Events, Frame, function, message, number, reasoning
-from proxy.standin.script import Ask, Step
+from proxy.standin.script import Ask
 
 if TYPE_CHECKING:
     from proxy.standin.call import Call
@@ -30,7 +28,7 @@ async def responses(call: Call) -> None:
         max_tokens=wishes.whole(asked.get("max_output_tokens")),
     )  # fmt: skip
     if asked.get("stream"):
-        await _stream(call, model, ask, Frame(asked, name))
+        await named_events.stream(call, model, ask, Events(Frame(asked, name), old=call.old))
     else:
         await _plain(call, model, ask, Frame(asked, name))
 
@@ -57,12 +55,7 @@ def _turns(asked: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 async def _plain(call: Call, model: Model, ask: Ask, frame: Frame) -> None:
-    steps: list[Step] = []
-
-    async def say(step: Step) -> None:
-        steps.append(step)
-
-    end = await generate(call, model, ask, say, streaming=False)
+    steps, end = await named_events.gather(call, model, ask)
     output: list[dict[str, Any]] = []
     if thinking := "".join(step.thinking for step in steps):
         output.append(reasoning(f"rs_{number()}", thinking))
@@ -74,27 +67,3 @@ async def _plain(call: Call, model: Model, ask: Ask, frame: Frame) -> None:
         output.append(message(f"msg_{number()}", "".join(step.content for step in steps)))
     body = gojson.dump(frame.response("completed", output, end)) + b"\n"
     await call.reply(body, content_type="application/json")
-
-
-async def _stream(call: Call, model: Model, ask: Ask, frame: Frame) -> None:
-    answer, events = call.answer, Events(frame, old=call.old)
-    for field, value in (("Cache-Control", "no-cache"), ("Connection", "keep-alive")):
-        answer.set(field, value)
-    answer.set("Content-Type", "text/event-stream")
-
-    async def send(written: list[bytes]) -> None:
-        for event in written:
-            answer.write(event)
-            await answer.flush()
-
-    async def say(step: Step) -> None:
-        await send(events.step(step))
-
-    try:
-        end = await generate(call, model, ask, say, streaming=True)
-    except RefusedError:
-        answer.unset("Cache-Control", "Connection")
-        raise
-    if not end.died and end.reason is not None:
-        await send(events.end(end))
-    await answer.finish()

@@ -31,7 +31,8 @@ from typing import Literal
 
 import msgspec
 
-from proxy.wire.peek import DECODE_ERRORS, Peek, last_member, without_surrogates
+from proxy.wire.json_text import DECODE_ERRORS, last_member, without_surrogates
+from proxy.wire.peeked import Peek
 
 _ASK = b'"include_usage":true'
 

@@ -14,7 +14,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from proxy.wire.injection import MAX_EVENT_BYTES, Edit, Unasked, UsageFilter, plan_usage, unasked_style
-from proxy.wire.peek import Peeker, peek
+from proxy.wire.peek import peek
+from proxy.wire.peeker import Peeker
 
 FOLDER = Path(__file__).parent.parent / "data" / "wire"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import re
 import time
 from typing import Any
 
@@ -12,7 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from proxy.wire.peek import Options, Peek, Peeker, last_member, peek, without_surrogates
+from proxy.wire.peek import peek
+from proxy.wire.peeked import Options, Peek
+from proxy.wire.peeker import Peeker
 
 FEED_BYTES = 65_536
 
@@ -275,24 +276,6 @@ def test_deep_but_sparse_nests_are_followed(depth: int) -> None:
 def test_options_are_unread_where_nobody_needs_them() -> None:
     assert peek(b'{"stream":false,"stream_options":null}').options == "unread"
     assert peek(b'{"stream_options":null}').options == "unread"
-
-
-def test_last_member_ignores_nested_and_quoted_names() -> None:
-    member = re.compile(rb'"u":')
-    text = rb'{"u":1,"a":{"u":1},"b":["u",{"u":1}],"c":"\"u\":1","\"u":1}'
-
-    found = last_member(text, member, b"1")
-
-    assert found is not None
-    assert found.start() == 1
-    assert last_member(b'{"a":[' + b'{"u":1},' * 2000 + b'0],"u":1}', member, b"1") is None
-
-
-def test_without_surrogates_keeps_length_and_structure() -> None:
-    text = rb'["\ud83d","\\ud83d","\u0041"]'
-
-    assert len(without_surrogates(text)) == len(text)
-    assert json.loads(without_surrogates(text)) == ["A", "\\u0041", "A"]
 
 
 # Speed. Bounds are ten times what an idle core needs; the point is that nothing is quadratic.
