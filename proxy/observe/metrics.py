@@ -20,7 +20,7 @@ from proxy import __version__
 from proxy.core.call import CallRecord
 from proxy.core.config import MetricsCaps
 from proxy.observe import definitions as d
-from proxy.observe.families import NONE, OTHER, Distribution, Family, Labels, Latest, Numbers, SeriesBudget
+from proxy.observe.families import NONE, OTHER, Distribution, Example, Family, Labels, Latest, Numbers, SeriesBudget
 from proxy.observe.guards import Part
 from proxy.observe.observed import Observed
 from proxy.observe.speed import tokens_per_second
@@ -58,9 +58,18 @@ class Metrics(Collector):
 
     # -- a call ----------------------------------------------------------------------------------------------
 
-    def prepare(self, observed: Observed) -> list[Change]:
-        """What the call will change."""
+    def prepare(self, observed: Observed) -> tuple[list[Change], Example | None]:
+        """What the call will change, and the trace that it stands for."""
         record = observed.record
+        return self._changes(record), _example(record)
+
+    def deliver(self, prepared: Sequence[tuple[list[Change], Example | None]]) -> None:
+        """Make the changes."""
+        for changes, example in prepared:
+            for store, labels, amount in changes:
+                store.take(labels, amount, example if store.family.examples else None)
+
+    def _changes(self, record: CallRecord) -> list[Change]:
         model, upstream = self._model(record), record.upstream or NONE
         status_class = f"{record.status // 100}xx" if record.status is not None else NONE
         changes: list[Change] = [
@@ -80,12 +89,6 @@ class Metrics(Collector):
             ended_s = record.started_unix_ns / 1e9 + record.duration_s
             changes.append((self._stores[d.LAST_SUCCESS.name], (upstream,), ended_s))
         return changes
-
-    def deliver(self, prepared: Sequence[list[Change]]) -> None:
-        """Make the changes."""
-        for changes in prepared:
-            for store, labels, amount in changes:
-                store.take(labels, amount)
 
     def _times(self, record: CallRecord, model: str) -> Iterator[Change]:
         if record.duration_s is not None:
@@ -251,3 +254,10 @@ class Metrics(Collector):
         if family.kind == "histogram":
             return Distribution(family, self._budget)
         return (Latest if family is d.LAST_SUCCESS else Numbers)(family, self._budget)
+
+
+def _example(record: CallRecord) -> Example | None:
+    """None: the call belongs to no trace."""
+    if record.trace_id is None:
+        return None
+    return Example(record.trace_id, record.started_unix_ns / 1e9 + (record.duration_s or 0.0))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
@@ -68,11 +69,11 @@ class Stage:
             while not true():
                 await asyncio.sleep(0.01)
 
-    async def calls(self, *call_ids: str) -> None:
+    async def calls(self, *call_ids: str, **fields: Any) -> None:
         """Record these calls."""
         before = self.observing.state.ledger_calls
         for call_id in call_ids:
-            self.relay.call(call_id)
+            self.relay.call(call_id, **fields)
         await self.until(lambda: self.observing.state.ledger_calls == before + len(call_ids))
 
 

@@ -50,6 +50,20 @@ async def test_plain_text_and_openmetrics_say_the_same(stage: Stage, client: Tes
     assert in_text[("sightglass_outcomes_total", ("outcome", "ok"))] == 2
 
 
+async def test_traces_are_told_in_openmetrics_only(stage: Stage, client: TestClient) -> None:
+    await stage.calls("a", trace_id="0af7651916cd43dd8448eb211c80319c")
+
+    plain = await (await client.get("/metrics")).text()
+    modern = await (await client.get("/metrics", headers={"Accept": OPENMETRICS})).text()
+
+    told = [line for line in modern.splitlines() if '# {trace_id="0af7651916cd43dd8448eb211c80319c"}' in line]
+    assert {line.partition("{")[0] for line in told} >= {
+        "sightglass_calls_total",
+        "sightglass_call_duration_seconds_bucket",
+    }
+    assert "trace_id" not in plain
+
+
 async def test_every_family_is_there_from_the_start(client: TestClient) -> None:
     text = await (await client.get("/metrics")).text()
 

@@ -259,3 +259,42 @@ def test_names_of_tools_are_capped() -> None:
     assert len(found) == TOOLS + 1
     assert found[("other",)] == 200 - TOOLS
     assert values(metrics, d.OVERFLOW)[("tools",)] == 200 - TOOLS
+
+
+def test_a_call_of_a_trace_is_told_beside_what_it_changed(metrics: Metrics) -> None:
+    take(metrics, trace_id="0af7651916cd43dd8448eb211c80319c")
+    take(metrics, outcome="timeout")
+
+    told = {
+        (sample.name, sample.labels.get("outcome"), sample.labels.get("le")): sample.exemplar.labels
+        for metric in metrics.collect()
+        for sample in metric.samples
+        if sample.exemplar is not None
+    }
+    assert set(told) == {
+        ("sightglass_calls_total", "ok", None),
+        ("sightglass_call_duration_seconds_bucket", "ok", "0.5"),
+        ("sightglass_first_token_seconds_bucket", None, "0.05"),
+    }
+    assert list(told.values()) == 3 * [{"trace_id": "0af7651916cd43dd8448eb211c80319c"}]
+
+
+def test_traces_and_a_hundred_thousand_models_stay_small(metrics: Metrics) -> None:
+    """The worst: every call of another model, route and outcome, each with a trace of its own."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+    for number in range(20_000):
+        take(
+            metrics,
+            model=f"model-{number % 5000}",
+            route=("/v1/chat/completions", "/api/chat", "/v1/responses")[number % 3],
+            outcome=("ok", "timeout", "incomplete")[number // 7 % 3],
+            duration_s=0.001 * 2 ** (number % 20),
+            first_token_s=0.001 * 2 ** (number % 19),
+            trace_id=f"{number:032x}",
+        )
+    metrics.collect()
+
+    grown_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    assert values(metrics, d.LABEL_SETS) == {(): CAPS.max_series}
+    assert grown_kib < 20 * 1024
