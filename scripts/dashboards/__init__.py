@@ -1,0 +1,1 @@
+"""Grafana dashboards as code: what they show is here, JSON for Grafana is in config/grafana/dashboards."""
