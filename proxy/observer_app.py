@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import os
 import signal
 import socket
@@ -18,7 +19,7 @@ from proxy.console.app import Console
 from proxy.console.exposition import Exposition
 from proxy.console.health import Health
 from proxy.core.config import Config
-from proxy.core.logs import log_to_stderr
+from proxy.core.logs import level_of, log_to_stderr
 from proxy.core.otel import telemetry_of
 from proxy.core.tasks import spawn
 from proxy.core.upstreams import ResolvedUpstream
@@ -26,6 +27,8 @@ from proxy.observe.call_log import CallLog
 from proxy.observe.definitions import JUDGE_ANSWERS
 from proxy.observe.exports import Exports
 from proxy.observe.guards import FAIL_VARIABLE, Guards
+from proxy.observe.log.outputs import LogOutputs, otlp_output
+from proxy.observe.log.trouble import TroubleHandler
 from proxy.observe.metrics import Metrics
 from proxy.observe.observing import Observing
 from proxy.observe.scrape import Scrape
@@ -62,18 +65,22 @@ async def serve(arguments: ChildArguments, config: Config, upstreams: tuple[Reso
 
     watcher = Watcher(upstreams, every_s=config.observer.probe_s, models_s=config.observer.models_s)
     watching = spawn(watcher.run(), name="watcher")
-    metrics, call_log = Metrics((upstream.name for upstream in upstreams), config.metrics), CallLog(config.log)
+    telemetry = telemetry_of(config.otel, os.environ)
+    outputs = LogOutputs(config.log, otlp=otlp_output(telemetry.logs))
+    logging.getLogger().addHandler(TroubleHandler(outputs))
+    metrics = Metrics((upstream.name for upstream in upstreams), config.metrics)
     guards = Guards(os.environ.get(FAIL_VARIABLE, ""))
 
     def opened(last_success: Mapping[str, int]) -> None:
         for upstream, started_unix_ns in last_success.items():
             metrics.succeeded(upstream, started_unix_ns / 1e9)
 
-    exports = Exports(telemetry_of(config.otel, os.environ), config.otel, upstreams, watcher.kind, guards)
+    exports = Exports(telemetry, config.otel, upstreams, watcher.kind, guards)
     judge = open_judge(config, guards, metrics)
+    call_log = CallLog(config.log, outputs)
     sinks: tuple[Sink, ...] = (metrics, call_log, *exports.sinks, *((judge,) if judge is not None else ()))
     observing = Observing(config, sinks, guards, watcher.kind, watcher=watcher, opened=opened)
-    Scrape(metrics, observing, watcher, call_log, exports, Path(config.data))
+    Scrape(metrics, observing, watcher, outputs, exports, Path(config.data))
     health = Health(config, upstreams, observing, watcher, metrics.last_success)
     console = Console(config, health, Exposition(metrics), admin_token=read_admin_token(arguments.settings_fd))
     runner = web.AppRunner(console.app(), access_log=None, shutdown_timeout=_CONSOLE_S)
@@ -92,8 +99,7 @@ async def serve(arguments: ChildArguments, config: Config, upstreams: tuple[Reso
     await asyncio.to_thread(observing.wait)
     await runner.cleanup()
     await console.close()
-    await asyncio.to_thread(exports.close)
-    call_log.close()
+    await asyncio.gather(asyncio.to_thread(exports.close), asyncio.to_thread(outputs.close))
 
 
 def main() -> None:
@@ -102,6 +108,7 @@ def main() -> None:
     setproctitle("sightglass: observer")
     log_to_stderr()
     config, upstreams = read_settings(arguments.settings_fd)
+    logging.getLogger().setLevel(level_of(config.log, "observer"))
     asyncio.run(serve(arguments, config, upstreams))
 
 

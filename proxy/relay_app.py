@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import os
 import signal
 import socket
@@ -17,7 +18,7 @@ from setproctitle import setproctitle
 from proxy.control.following import Follower
 from proxy.control.snapshot import control_path
 from proxy.core.config import Config
-from proxy.core.logs import log_to_stderr
+from proxy.core.logs import level_of, log_to_stderr
 from proxy.core.otel import telemetry_of
 from proxy.core.upstreams import ResolvedUpstream
 from proxy.journal.counters import Counter
@@ -79,6 +80,7 @@ def main() -> None:
     if http_parser.HttpRequestParser is http_parser.HttpRequestParserPy:
         raise SystemExit("aiohttp runs without its C parser (AIOHTTP_NO_EXTENSIONS?): Sightglass does not serve so")
     config, upstreams = read_settings(arguments.settings_fd)
+    logging.getLogger().setLevel(level_of(config.log, "relay"))
     journal = JournalWriter(journal_directory(Path(config.data)), worker=arguments.worker, settings=config.journal)
     gc.freeze()
     gc.set_threshold(*_GC_THRESHOLD)

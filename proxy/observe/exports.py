@@ -15,7 +15,7 @@ from proxy.core.otel import Telemetry
 from proxy.core.upstreams import ResolvedUpstream
 from proxy.observe.guards import Guards
 from proxy.observe.interpreting import Probed
-from proxy.observe.otlp.shipper import REASONS, Reason, Shipper, pace_of
+from proxy.observe.shipper import REASONS, Reason, Shipper, pace_of
 from proxy.observe.sinks import Sink
 
 if TYPE_CHECKING:
@@ -39,8 +39,8 @@ class Exports:
     ) -> None:
         """What cannot be set up is counted and logged, and the others go on."""
         self.sinks: list[Sink] = []
-        self._shippers: list[Shipper] = []
-        self._spans: Shipper | None = None
+        self._shippers: list[Shipper[bytes]] = []
+        self._spans: Shipper[bytes] | None = None
         for complaint in telemetry.complaints:
             log.warning("variable_not_heeded", extra={"why": complaint})
         if telemetry.traces is not None:
@@ -69,7 +69,7 @@ class Exports:
         for shipper in self._shippers:
             shipper.wait()
 
-    def _add(self, sink: Sink, shipper: Shipper) -> None:
+    def _add(self, sink: Sink, shipper: Shipper[bytes]) -> None:
         self.sinks.append(sink)
         self._shippers.append(shipper)
 
@@ -80,6 +80,8 @@ def _spans(telemetry: Telemetry, settings: Otel, upstreams: Iterable[ResolvedUps
 
     destination = telemetry.traces
     assert destination is not None
-    shipper = Shipper("spans", lambda: span_exporter.connect(destination), pace_of(os.environ, "OTEL_BSP"))
+    shipper: Shipper[bytes] = Shipper(
+        "spans", lambda: span_exporter.connect(destination), pace_of(os.environ, "OTEL_BSP")
+    )
     content_bytes = settings.content_bytes if telemetry.content else None
     return Spans(shipper, upstreams, probed, content_bytes=content_bytes)

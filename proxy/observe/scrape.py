@@ -8,9 +8,9 @@ from pathlib import Path
 from proxy.journal.counters import Counter
 from proxy.journal.segments import journal_directory
 from proxy.observe import definitions as d
-from proxy.observe.call_log import CallLog
 from proxy.observe.exports import Exports
 from proxy.observe.families import Family, Labels
+from proxy.observe.log.outputs import LogOutputs
 from proxy.observe.metrics import Metrics
 from proxy.observe.observing import Observing
 from proxy.observe.own_processes import taken_by_process
@@ -48,12 +48,12 @@ class Scrape:
         metrics: Metrics,
         observing: Observing,
         watcher: Watcher,
-        call_log: CallLog,
+        outputs: LogOutputs,
         exports: Exports,
         data: Path,
     ) -> None:
         self._metrics, self._observing = metrics, observing
-        self._watcher, self._call_log, self._exports = watcher, call_log, exports
+        self._watcher, self._outputs, self._exports = watcher, outputs, exports
         self._journal = journal_directory(data)
         for source in (self.relays, self.observer, self.upstreams):
             metrics.at_scrape(self._guarded(source))
@@ -86,7 +86,7 @@ class Scrape:
         metrics.set(d.LEDGER_COMMITS, {(): state.commits})
         metrics.set(d.LEDGER_FAILURES, {(): state.commit_failures})
         metrics.set(d.LAST_COMMIT, {(): state.last_commit_unix_s or 0})
-        metrics.set(d.LOG_LINES_LOST, {(): self._call_log.lost})
+        metrics.set(d.LOG_LINES_LOST, {(output,): count for output, count in self._outputs.lost.items()})
         metrics.set(d.SPANS_SENT, {(): self._exports.spans_sent})
         metrics.set(d.SPANS_DROPPED, {(reason,): count for reason, count in self._exports.spans_dropped.items()})
 

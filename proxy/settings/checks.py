@@ -31,6 +31,7 @@ def check(config: Config, environ: Mapping[str, str], said_paths: set[Path]) -> 
     yield from _journal(config)
     yield from _otel(config)
     yield from wrong_objectives(config.objectives)
+    yield from _log(config)
     for name, upstream in config.upstreams.items():
         yield from _named(name, upstream, environ)
     for name, price in config.prices.items():
@@ -131,6 +132,26 @@ def _otel(config: Config) -> Iterator[Found]:
     elif parts.path.rstrip("/").endswith("/v1/traces"):
         hint = "the paths of the signals are added; for an odd one there is OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
         yield Found(path, "the base address, without /v1/traces", said(endpoint), hint)
+
+
+def _log(config: Config) -> Iterator[Found]:
+    directory, address = config.log.file.directory, config.log.syslog.address
+    if directory is not None:
+        path = ("log", "file", "directory")
+        if not directory or "\0" in directory:
+            yield Found(path, "a directory", said(directory))
+        elif FilePath(directory).exists() and not FilePath(directory).is_dir():
+            yield Found(path, "a directory", f"{said(directory)}, which is a file")
+    if address is not None:
+        expected = "unix:/dev/log, udp://host:514 or tcp://host:601"
+        try:
+            parts = urlsplit(address)
+            named = parts.hostname if parts.scheme in ("udp", "tcp") else parts.path.startswith("/")
+            known = parts.scheme in ("unix", "udp", "tcp") and bool(named) and (parts.port or 1) > 0
+        except ValueError:
+            known = False
+        if not known:
+            yield Found(("log", "syslog", "address"), expected, said(address))
 
 
 # --- named upstreams and keys ---

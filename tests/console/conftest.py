@@ -19,6 +19,7 @@ from proxy.core.upstreams import ResolvedUpstream
 from proxy.observe.call_log import CallLog
 from proxy.observe.exports import Exports
 from proxy.observe.guards import Guards
+from proxy.observe.log.outputs import LogOutputs
 from proxy.observe.metrics import Metrics
 from proxy.observe.observing import Observing
 from proxy.observe.scrape import Scrape
@@ -49,7 +50,8 @@ class Stage:
         self.relay = FakeRelay(data)
         self.watcher = Watcher([UPSTREAM], every_s=60)
         self.metrics = Metrics(["default"])
-        log = CallLog(self.config.log, fd=-1)
+        outputs = LogOutputs(self.config.log, fd=-1)
+        log = CallLog(self.config.log, outputs)
         self.observing = Observing(
             self.config,
             (self.metrics, log),
@@ -59,7 +61,7 @@ class Stage:
             price_file=lambda: None,
         )
         exports = Exports(Telemetry(), self.config.otel, [UPSTREAM], self.watcher.kind, Guards())
-        Scrape(self.metrics, self.observing, self.watcher, log, exports, data)
+        Scrape(self.metrics, self.observing, self.watcher, outputs, exports, data)
         self.health = Health(self.config, [UPSTREAM], self.observing, self.watcher, self.metrics.last_success)
         self.console = Console(self.config, self.health, Exposition(self.metrics))
 

@@ -172,7 +172,7 @@ def test_a_closed_standard_output_stops_the_log_only(tmp_path: Path, observer: C
     relay = FakeRelay(tmp_path)
     for call_id in ("a", "b"):
         relay.call(call_id)
-        until(lambda: b"sightglass_log_lines_lost_total 0.0" not in app.get("/metrics"))
+        until(lambda: b'sightglass_log_lines_lost_total{output="stdout"} 0.0' not in app.get("/metrics"))
     relay.die()
 
     app.process.terminate()

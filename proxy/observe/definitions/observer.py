@@ -6,7 +6,8 @@ from typing import Final
 
 from proxy.observe.definitions.forms import counter, gauge, words
 from proxy.observe.guards import PARTS
-from proxy.observe.otlp.shipper import REASONS
+from proxy.observe.log.outputs import OUTPUTS
+from proxy.observe.shipper import REASONS
 
 LAG_BYTES: Final = gauge("sightglass_journal_lag_bytes", "Bytes in the journal that are not in the ledger yet.")
 LAG: Final = gauge(
@@ -30,7 +31,10 @@ LEDGER_FAILURES: Final = counter(
 )
 LAST_COMMIT: Final = gauge("sightglass_ledger_last_commit_timestamp_seconds", "When it last took a commit, Unix time.")
 LOG_LINES_LOST: Final = counter(
-    "sightglass_log_lines_lost_total", "Lines of the call log that standard output did not take."
+    "sightglass_log_lines_lost_total",
+    "Lines of the log that an output did not take.",
+    "output",
+    known=words(OUTPUTS),
 )
 SPANS_SENT: Final = counter("sightglass_spans_sent_total", "Spans that the OpenTelemetry collector took.")
 SPANS_DROPPED: Final = counter(

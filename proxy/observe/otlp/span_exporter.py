@@ -7,7 +7,6 @@ variables with them.
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -20,14 +19,15 @@ from opentelemetry.trace import SpanContext
 
 from proxy import __version__
 from proxy.core.otel import Destination
+from proxy.observe.otlp.compression import told_compression
 from proxy.observe.otlp.resource import our_resource
-from proxy.observe.otlp.shipper import Send
+from proxy.observe.shipper import Send
 from proxy.observe.spans.names import SCHEMA_URL, SCOPE
 
 Frame = Callable[[Sequence[bytes]], ExportTraceServiceRequest]
 
 
-def connect(destination: Destination) -> Send:
+def connect(destination: Destination) -> Send[bytes]:
     """The way to the collector. Raises ValueError on variables that the SDK cannot follow."""
     logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)  # the shipper says what is the matter, once
     frame = request_frame()
@@ -50,17 +50,7 @@ def request_frame() -> Frame:
     return frame
 
 
-def told_compression(signal: str) -> Any:
-    """NoCompression where the variables say `none`, which the SDK takes over http only; None = let it read them."""
-    from grpc import Compression  # type: ignore[import-untyped]
-
-    said = os.environ.get(f"OTEL_EXPORTER_OTLP_{signal}_COMPRESSION") or os.environ.get(
-        "OTEL_EXPORTER_OTLP_COMPRESSION"
-    )
-    return Compression.NoCompression if (said or "").strip().lower() in ("", "none") else None
-
-
-def _http(destination: Destination, frame: Frame) -> Send:
+def _http(destination: Destination, frame: Frame) -> Send[bytes]:
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
     client = OTLPSpanExporter(endpoint=destination.endpoint)._client
@@ -74,7 +64,7 @@ def _http(destination: Destination, frame: Frame) -> Send:
     return send
 
 
-def _grpc(destination: Destination, frame: Frame) -> Send:
+def _grpc(destination: Destination, frame: Frame) -> Send[bytes]:
     from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 
     class Exporter(OTLPSpanExporter):

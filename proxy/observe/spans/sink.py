@@ -16,7 +16,7 @@ from proxy.core.exchange import Attempt, Finished, Started
 from proxy.core.upstreams import ResolvedUpstream
 from proxy.observe.guards import Part
 from proxy.observe.observed import Observed
-from proxy.observe.otlp.shipper import Shipper
+from proxy.observe.shipper import Shipper
 from proxy.observe.spans import client_span, server_span
 from proxy.observe.spans import names as n
 from proxy.observe.spans.content import put_content
@@ -48,7 +48,7 @@ class Spans:
 
     def __init__(
         self,
-        shipper: Shipper,
+        shipper: Shipper[bytes],
         upstreams: Iterable[ResolvedUpstream],
         probed: Probed,
         *,
@@ -77,7 +77,7 @@ class Spans:
         """Hand them over; nothing waits."""
         for call in prepared:
             if call.spans:
-                self.shipper.put(call.spans, call.encoded)
+                self.shipper.put(call.encoded, count=call.spans, size=len(call.encoded))
 
     def _add_server(self, writer: SpanWriter, observed: Observed, started: Started) -> None:
         record = observed.record

@@ -7,8 +7,8 @@ import pytest
 from proxy.core.config import Otel
 from proxy.core.otel import telemetry_of
 from proxy.observe.otlp.resource import our_resource
-from proxy.observe.otlp.shipper import Send
 from proxy.observe.otlp.span_exporter import connect
+from proxy.observe.shipper import Send
 from proxy.observe.spans.encoding import CLIENT, SERVER, SpanWriter
 from tests.collector import Collector, grpc_collector, http_collector, values
 
@@ -23,7 +23,7 @@ def call(number: int) -> bytes:
     return writer.encoded()
 
 
-def way(collector: Collector, **settings: str) -> Send:
+def way(collector: Collector, **settings: str) -> Send[bytes]:
     import os
 
     destination = telemetry_of(Otel(endpoint=collector.endpoint, **settings), os.environ).traces

@@ -18,9 +18,9 @@ from proxy.journal.frames import Frame
 from proxy.observe.guards import Guards
 from proxy.observe.interpreting import Interpreter
 from proxy.observe.observed import Observed
-from proxy.observe.otlp.shipper import Pace, Shipper
 from proxy.observe.pricing import PriceBook
 from proxy.observe.reading import interrupted_call
+from proxy.observe.shipper import Pace, Shipper
 from proxy.observe.spans.sink import Spans
 from tests.collector import values
 from tests.observe.journals import ANSWER, JSON_HEAD

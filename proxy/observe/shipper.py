@@ -1,7 +1,7 @@
-"""The shipper: what goes to a collector waits in bounded memory, and a thread of its own sends it in batches.
+"""The shipper: what goes out waits in bounded memory, and a thread of its own sends it in batches.
 
-Whatever the collector does (down, slow, mute), putting costs the same, and closing is over in time: the thread is a
-daemon, and what it could not send by then is counted as dropped.
+For spans, and for each output of the log. Whatever the receiver does (down, slow, mute), putting costs the same, and
+closing is over in time: the thread is a daemon, and what it could not send by then is counted as dropped.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import Final, Literal, get_args
+from typing import Final, Generic, Literal, TypeVar, get_args
 
 import msgspec
 
 Reason = Literal[
-    "queue_full",  # the collector takes less than comes
+    "queue_full",  # the receiver takes less than comes
     "export_failed",  # it did not take a batch, however often it was asked within the time limit
     "shutdown",  # we ended before it had taken them
 ]
@@ -26,8 +26,9 @@ _WAITING_BYTES: Final = 16 * 1024 * 1024
 
 log = logging.getLogger("sightglass.observer")
 
-# Sends a batch. Gives why it was not taken; empty = it was. Raises what it likes.
-Send = Callable[[list[bytes]], str]
+Entry = TypeVar("Entry")
+# Sends a batch. Gives why it was not taken; empty = it was. Raises what it likes. May have a close().
+Send = Callable[[list[Entry]], str]
 
 
 class Pace(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,30 +53,31 @@ def _number(environ: Mapping[str, str], name: str, usual: int) -> int:
     return int(said) if said.isdecimal() and 0 < int(said) < 10**9 else usual
 
 
-class Shipper:
+class Shipper(Generic[Entry]):
     """Sends entries to where `connect` leads. put() is for one thread; the numbers may be read by any."""
 
-    def __init__(self, what: str, connect: Callable[[], Send], pace: Pace) -> None:
+    def __init__(self, what: str, connect: Callable[[], Send[Entry]], pace: Pace) -> None:
         """what: `spans`, for the log. connect: called once, by the thread that sends: imports take half a second."""
         self.what = what
         self.sent = 0
         self.dropped: dict[Reason, int] = dict.fromkeys(REASONS, 0)
         self._connect = connect
         self._pace = pace
-        self._entries: deque[tuple[int, bytes]] = deque()
+        self._entries: deque[tuple[int, int, Entry]] = deque()
         self._waiting = self._waiting_bytes = 0
         self._failing = False
         self._changed = threading.Condition()
         self._close_by: float | None = None
-        self._thread = threading.Thread(target=self._run, name=f"otlp {what}", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"send {what}", daemon=True)
         self._thread.start()
 
-    def put(self, count: int, data: bytes) -> None:
-        """Let it be sent. count: how many spans or lines it holds. The oldest go when there is no room."""
+    def put(self, entry: Entry, *, count: int, size: int) -> None:
+        """Let it be sent. count: how many spans or lines it holds; size: its bytes. The oldest go when there is no
+        room."""
         with self._changed:
-            self._entries.append((count, data))
+            self._entries.append((count, size, entry))
             self._waiting += count
-            self._waiting_bytes += len(data)
+            self._waiting_bytes += size
             while self._waiting > self._pace.queue or self._waiting_bytes > _WAITING_BYTES:
                 self.dropped["queue_full"] += self._take()[0]
             if len(self._entries) == 1 or self._waiting >= self._pace.batch:
@@ -96,13 +98,18 @@ class Shipper:
             self._waiting = self._waiting_bytes = 0
             self.dropped["shutdown"] += left
         if left:
-            log.warning("otlp_not_sent", extra={"what": self.what, "count": left})
+            log.warning("not_sent_at_end", extra={"what": self.what, "count": left})
 
-    def _take(self) -> tuple[int, bytes]:
-        count, data = self._entries.popleft()
+    @property
+    def lost(self) -> int:
+        """All that was dropped."""
+        return sum(self.dropped.values())
+
+    def _take(self) -> tuple[int, Entry]:
+        count, size, entry = self._entries.popleft()
         self._waiting -= count
-        self._waiting_bytes -= len(data)
-        return count, data
+        self._waiting_bytes -= size
+        return count, entry
 
     def _run(self) -> None:
         send = self._connected()
@@ -112,15 +119,17 @@ class Shipper:
                 self.sent += count
             else:
                 self.dropped["shutdown" if self._close_by is not None else "export_failed"] += count
+        if (close := getattr(send, "close", None)) is not None:
+            close()
 
-    def _connected(self) -> Send:
+    def _connected(self) -> Send[Entry]:
         try:
             return self._connect()
         except Exception as error:
-            log.error("otlp_unusable", extra={"what": self.what, "error": f"{type(error).__name__}: {error}"})
+            log.error("sending_impossible", extra={"what": self.what, "error": f"{type(error).__name__}: {error}"})
             return lambda _: "unusable"
 
-    def _next(self) -> list[tuple[int, bytes]] | None:
+    def _next(self) -> list[tuple[int, Entry]] | None:
         """The next batch, when it is full or old enough; None = closed, and nothing waits or the time is over."""
         with self._changed:
             self._changed.wait_for(lambda: self._entries or self._close_by is not None)
@@ -135,7 +144,7 @@ class Shipper:
                 count += batch[-1][0]
             return batch
 
-    def _sent(self, send: Send, batch: list[bytes]) -> bool:
+    def _sent(self, send: Send[Entry], batch: list[Entry]) -> bool:
         """Whether the batch was taken. Says in the log when that changes."""
         if not batch:
             return True
@@ -146,7 +155,7 @@ class Shipper:
         if bool(refused) != self._failing:
             self._failing = not self._failing
             if refused:
-                log.warning("otlp_not_taken", extra={"what": self.what, "error": refused})
+                log.warning("sending_fails", extra={"what": self.what, "error": refused})
             else:
-                log.warning("otlp_taken_again", extra={"what": self.what})
+                log.warning("sending_works_again", extra={"what": self.what})
         return not refused

@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from proxy.observe.otlp import shipper as module
-from proxy.observe.otlp.shipper import Pace, Send, Shipper, pace_of
+from proxy.observe import shipper as module
+from proxy.observe.shipper import Pace, Send, Shipper, pace_of
 
 QUICK = Pace(queue=100, batch=10, delay_s=0.01)
 
@@ -23,7 +23,7 @@ class Receiver:
         self.may.set()
         self.refuses = ""
 
-    def connect(self) -> Send:
+    def connect(self) -> Send[bytes]:
         return self.send
 
     def send(self, batch: list[bytes]) -> str:
@@ -48,7 +48,7 @@ def test_all_is_sent_in_order_in_batches():
     receiver = Receiver()
     shipper = Shipper("spans", receiver.connect, Pace(queue=1000, batch=10, delay_s=60))
     for number in range(25):
-        shipper.put(2, b"%d" % number)
+        shipper.put(b"%d" % number, count=2, size=1)
     close(shipper)
 
     assert [entry for batch in receiver.batches for entry in batch] == [b"%d" % number for number in range(25)]
@@ -59,7 +59,7 @@ def test_all_is_sent_in_order_in_batches():
 def test_few_are_sent_after_the_delay():
     receiver = Receiver()
     shipper = Shipper("spans", receiver.connect, QUICK)
-    shipper.put(1, b"a")
+    shipper.put(b"a", count=1, size=1)
     until(lambda: shipper.sent == 1)
     close(shipper)
 
@@ -71,7 +71,7 @@ def test_the_oldest_go_when_too_many_wait():
     receiver.may.clear()
     shipper = Shipper("spans", receiver.connect, QUICK)
     for number in range(500):
-        shipper.put(1, b"%d" % number)
+        shipper.put(b"%d" % number, count=1, size=1)
     receiver.may.set()
     close(shipper)
 
@@ -85,8 +85,8 @@ def test_bytes_are_bounded_too(monkeypatch: pytest.MonkeyPatch):
     receiver = Receiver()
     shipper = Shipper("spans", receiver.connect, Pace(queue=100, batch=100, delay_s=60))
     for _ in range(4):
-        shipper.put(3, b"x" * 40)
-    shipper.put(5, b"x" * 101)
+        shipper.put(b"x" * 40, count=3, size=40)
+    shipper.put(b"x" * 101, count=5, size=101)
     close(shipper)
 
     assert shipper.dropped["queue_full"] == 17
@@ -103,12 +103,12 @@ def test_what_is_not_taken_is_counted_and_said_once(how, caplog: pytest.LogCaptu
 
     shipper = Shipper("spans", lambda: raises if how == "raises" else receiver.send, QUICK)
     for _ in range(3):
-        shipper.put(1, b"a")
+        shipper.put(b"a", count=1, size=1)
         until(lambda: not shipper._entries)
     until(lambda: shipper.dropped["export_failed"] == 3)
     close(shipper)
 
-    said = [record for record in caplog.records if record.message == "otlp_not_taken"]
+    said = [record for record in caplog.records if record.message == "sending_fails"]
     assert len(said) == 1
     assert said[0].__dict__["error"] == ("ConnectionError" if how == "raises" else "status 400")
 
@@ -117,26 +117,26 @@ def test_it_is_said_when_all_is_well_again(caplog: pytest.LogCaptureFixture):
     receiver = Receiver()
     receiver.refuses = "no"
     shipper = Shipper("spans", receiver.connect, QUICK)
-    shipper.put(1, b"a")
+    shipper.put(b"a", count=1, size=1)
     until(lambda: shipper.dropped["export_failed"] == 1)
     receiver.refuses = ""
-    shipper.put(1, b"b")
+    shipper.put(b"b", count=1, size=1)
     until(lambda: shipper.sent == 1)
     close(shipper)
 
-    assert [record.message for record in caplog.records] == ["otlp_not_taken", "otlp_taken_again"]
+    assert [record.message for record in caplog.records] == ["sending_fails", "sending_works_again"]
 
 
 def test_no_way_at_all_is_said_and_counted(caplog: pytest.LogCaptureFixture):
-    def nowhere() -> Send:
+    def nowhere() -> Send[bytes]:
         raise ValueError("Invalid compression type: 'zip'")
 
     shipper = Shipper("spans", nowhere, QUICK)
-    shipper.put(1, b"a")
+    shipper.put(b"a", count=1, size=1)
     until(lambda: shipper.dropped["export_failed"] == 1)
     close(shipper)
 
-    assert caplog.records[0].message == "otlp_unusable"
+    assert caplog.records[0].message == "sending_impossible"
 
 
 def test_a_mute_receiver_holds_nobody_up():
@@ -144,7 +144,7 @@ def test_a_mute_receiver_holds_nobody_up():
     receiver.may.clear()
     shipper = Shipper("spans", receiver.connect, QUICK)
     for _ in range(50):
-        shipper.put(1, b"a")
+        shipper.put(b"a", count=1, size=1)
     until(lambda: len(shipper._entries) == 40)
     before = time.monotonic()
     close(shipper, 0.2)

@@ -1,0 +1,26 @@
+"""What the observer's process itself has to say, on its way to the outputs; to standard error it goes anyway."""
+
+from __future__ import annotations
+
+import logging
+
+from proxy.core.logs import JsonFormatter, timestamp
+from proxy.observe.log.line import Line
+from proxy.observe.log.outputs import LogOutputs
+
+
+class TroubleHandler(logging.Handler):
+    """A handler of logging that hands lines on. Standard output is for calls: there they do not go."""
+
+    def __init__(self, outputs: LogOutputs) -> None:
+        super().__init__()
+        self._outputs = outputs
+        self.setFormatter(JsonFormatter())
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Hand it on; a fault here is no fault of what was logged."""
+        try:
+            line = Line(record.levelno, timestamp(record.created), record.getMessage(), self.format(record).encode())
+            self._outputs.put([line], but="stdout")
+        except Exception:
+            self.handleError(record)
