@@ -36,6 +36,8 @@ class Counter(enum.IntEnum):
     DRAINING = 15
     RETRIES = 16  # requests repeated on a fresh connection
     UNFRAMED = 17  # requests refused before they were a call (malformed)
+    CONNECTIONS_REFUSED = 18  # closed without a word, far beyond the limits
+    CLIENTS_STALLED = 19  # cut off, as they took nothing of their answer
 
 
 class Counters:

@@ -23,6 +23,8 @@ _TOTALS: Mapping[Counter, tuple[Family, Labels]] = {
     Counter.CALLS: (d.ACCEPTED, ()),
     Counter.RETRIES: (d.RETRIES, ()),
     Counter.UNFRAMED: (d.UNFRAMED, ()),
+    Counter.CONNECTIONS_REFUSED: (d.CONNECTIONS_REFUSED, ()),
+    Counter.CLIENTS_STALLED: (d.CLIENTS_STALLED, ()),
     Counter.STARTED_FRAMES: (d.FRAMES, ("started",)),
     Counter.FINISHED_FRAMES: (d.FRAMES, ("finished",)),
     Counter.STARTED_LOST: (d.FRAMES_LOST, ("started",)),

@@ -16,7 +16,7 @@ from proxy.policy.origins import OriginRule
 from proxy.relay import faults
 from proxy.relay.faults import Fault
 from proxy.relay.heads import RequestHead, Vouched
-from proxy.relay.hosts import HostRule
+from proxy.relay.hosts import HostRule, is_host
 from proxy.relay.request import Request
 
 _VERSIONS: Final = (HttpVersion11, HttpVersion10)
@@ -46,9 +46,16 @@ class Admission:
         """Why this request goes no further, if it does not. Notes whose key it shows."""
         return self._malformed(head, request) or self._forbidden(head, request, notes)
 
+    def refusal_of_own(self, head: RequestHead, request: Request) -> Fault | None:
+        """The same for our own pages: they need no key, and no page of a browser may read them."""
+        malformed = self._malformed(head, request)
+        if malformed is None and not self._hosts.allows(head.host):
+            return faults.HOST_REFUSED if is_host(head.host or b"") else faults.BAD_HOST
+        return malformed
+
     def _forbidden(self, head: RequestHead, request: Request, notes: Started) -> Fault | None:
         if not self._hosts.allows(head.host):
-            return faults.HOST_REFUSED
+            return faults.HOST_REFUSED if is_host(head.host or b"") else faults.BAD_HOST
         if head.origin is not None and not self._origins.allows(head.origin, head.host):
             return faults.ORIGIN_REFUSED
         if self._management_closed and is_management(request.target.partition("?")[0]):
@@ -76,4 +83,8 @@ class Admission:
             return faults.NOT_SUPPORTED
         if not target.startswith("/") or "#" in target:
             return faults.BAD_TARGET
+        if not head.host and request.version == HttpVersion11:
+            return faults.BAD_HOST
+        if head.credentials_twice:
+            return faults.TWICE
         return None

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from typing import Final
+from typing import Final, NamedTuple
 
 from aiohttp import StreamReader
 
+from proxy.relay import faults
 from proxy.relay.call import Call
+from proxy.relay.faults import Fault
+from proxy.relay.memory import Memory
 from proxy.wire.injection import Edit
 from proxy.wire.peek import peek
 from proxy.wire.peeked import Peek
@@ -21,14 +24,38 @@ _PEEK_WHOLE: Final = 128 * 1024
 _STEP_BYTES: Final = 32 * 1024
 
 
+class Bounds(NamedTuple):
+    """How much of a body is taken, and how long it may take."""
+
+    most_bytes: int | None  # None: as much as comes
+    in_all_s: float | None  # waiting for the client; None: no end in all
+    silence_s: float  # at once
+
+
+class BodyRefusedError(Exception):
+    """A body that is not taken whole; carries why."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault.message)
+        self.fault = fault
+
+
 class Body:
     """What a client sends. Either whole in memory, or a stream that can be read once."""
 
-    __slots__ = ("_content", "_pieces", "length", "peeked")
+    __slots__ = ("_bounds", "_content", "_pieces", "length", "peeked")
 
-    def __init__(self, pieces: list[bytes], *, content: StreamReader | None = None, length: int | None = None) -> None:
+    def __init__(
+        self,
+        pieces: list[bytes],
+        *,
+        content: StreamReader | None = None,
+        length: int | None = None,
+        bounds: Bounds | None = None,
+    ) -> None:
         self._pieces = pieces
         self._content = content
+        self._bounds = bounds
         self.length = sum(map(len, pieces)) if content is None else length  # None: chunked, unknown
         self.peeked: Peek | None = None
 
@@ -55,19 +82,26 @@ class Body:
         return pieces
 
     async def stream(self, call: Call) -> AsyncIterator[bytes]:
-        """The pieces as they come. Raises what aiohttp raises on a malformed body."""
+        """The pieces as they come. Raises BodyRefusedError, and what aiohttp raises on a malformed body."""
         for piece in self._pieces:
             yield piece
-        while self._content is not None:
-            piece = await self._content.readany()
+        if self._content is None:
+            return
+        assert self._bounds is not None
+        most_bytes, left_s, silence_s = self._bounds
+        length = 0
+        while True:
+            began = time.monotonic()
+            piece = await _next(self._content, silence_s if left_s is None else min(left_s, silence_s))
             if not piece:
                 return
+            if left_s is not None:
+                left_s -= time.monotonic() - began
+            length += len(piece)
+            if most_bytes is not None and length > most_bytes:
+                raise BodyRefusedError(faults.TOO_LARGE)
             call.sent_by_client(piece)
             yield piece
-
-
-class TooLargeError(Exception):
-    """A body that must be held whole is longer than the limit."""
 
 
 def ready_body(content: StreamReader, call: Call) -> Body | None:
@@ -81,17 +115,35 @@ def ready_body(content: StreamReader, call: Call) -> Body | None:
     return Body([piece])
 
 
-async def hold_body(content: StreamReader, call: Call, *, limit: int) -> Body:
-    """The whole body, its model read on the way. Raises TooLargeError, and what aiohttp raises on a malformed one."""
+async def hold_body(content: StreamReader, call: Call, *, bounds: Bounds, memory: Memory) -> Body:
+    """The whole body, its model read on the way. Raises BodyRefusedError, and aiohttp's errors on a malformed one."""
+    began = time.monotonic()
+    try:
+        async with asyncio.timeout(bounds.in_all_s):
+            pieces, peeker = await _read_whole(content, call, bounds.most_bytes, memory)
+    except TimeoutError:
+        raise BodyRefusedError(faults.BODY_TIMEOUT) from None
+    finally:
+        call.waited_s += time.monotonic() - began
+    body = Body(pieces)
+    body.peeked = peeker.result() if peeker is not None else None
+    return body
+
+
+async def _read_whole(
+    content: StreamReader, call: Call, most_bytes: int | None, memory: Memory
+) -> tuple[list[bytes], Peeker | None]:
+    """The pieces, and the reader that saw them when they are too long to be read in one go."""
     pieces: list[bytes] = []
     length = 0
     peeker: Peeker | None = None
-    began = time.monotonic()
     while piece := await content.readany():
         call.sent_by_client(piece)
         length += len(piece)
-        if length > limit:
-            raise TooLargeError
+        if most_bytes is not None and length > most_bytes:
+            raise BodyRefusedError(faults.TOO_LARGE)
+        if not memory.take(len(piece)):
+            raise BodyRefusedError(faults.OVERLOADED)
         pieces.append(piece)
         if peeker is not None:
             await _feed(peeker, piece)
@@ -99,10 +151,16 @@ async def hold_body(content: StreamReader, call: Call, *, limit: int) -> Body:
             peeker = Peeker()
             for earlier in pieces:
                 await _feed(peeker, earlier)
-    call.waited_s += time.monotonic() - began
-    body = Body(pieces)
-    body.peeked = peeker.result() if peeker is not None else None
-    return body
+    return pieces, peeker
+
+
+async def _next(content: StreamReader, patience_s: float) -> bytes:
+    """The next piece, b"" at the end. Raises BodyRefusedError when it does not come in time."""
+    try:
+        async with asyncio.timeout(max(patience_s, 0)):
+            return await content.readany()
+    except TimeoutError:
+        raise BodyRefusedError(faults.BODY_TIMEOUT) from None
 
 
 async def _feed(peeker: Peeker, piece: bytes) -> None:

@@ -74,6 +74,52 @@ MANAGEMENT_CLOSED: Final = Fault(
     "refused",
     "Paths that change the model server are closed here; the setting access.ollama_management opens them.",
 )
+BAD_HOST: Final = Fault(
+    "bad_host",
+    400,
+    "invalid_request_error",
+    "refused",
+    "The Host field must be there once: a name or address, and a port.",
+)
+TWICE: Final = Fault(
+    "credentials_twice", 400, "invalid_request_error", "refused", "A field with credentials is there more than once."
+)
+HEAD_TOO_LARGE: Final = Fault(
+    "head_too_large",
+    431,
+    "invalid_request_error",
+    "refused",
+    "The request's head is longer than limits.head_bytes or has more fields than limits.head_fields.",
+)
+TARGET_TOO_LONG: Final = Fault(
+    "target_too_long", 414, "invalid_request_error", "refused", "The first line is longer than limits.head_bytes."
+)
+HEAD_TIMEOUT: Final = Fault(
+    "head_timeout", 408, "invalid_request_error", "refused", "The request's head was not whole within limits.head_s."
+)
+BODY_TIMEOUT: Final = Fault(
+    "body_timeout", 408, "invalid_request_error", "refused", "The request's body was not whole within limits.body_s."
+)
+TOO_MANY_CONNECTIONS: Final = Fault(
+    "too_many_connections", 503, "api_error", "refused", "All connections are taken (limits.connections)."
+)
+TOO_MANY_OF_ADDRESS: Final = Fault(
+    "too_many_connections_of_address",
+    429,
+    "rate_limit_error",
+    "refused",
+    "This address has as many connections as it may have (limits.per_address).",
+)
+TOO_MANY_CALLS: Final = Fault(
+    "too_many_calls",
+    429,
+    "rate_limit_error",
+    "refused",
+    "This client has as many calls under way as it may have (limits.calls_per_client).",
+)
+OVERLOADED: Final = Fault(
+    "out_of_memory", 503, "api_error", "refused", "Sightglass has too much in memory (limits.memory_bytes); try again."
+)
 TOO_LARGE: Final = Fault(
     "request_too_large", 413, "invalid_request_error", "refused", "The body is longer than limits.body_bytes allows."
 )
@@ -114,6 +160,9 @@ INTERNAL: Final = Fault(
     "internal_error", 500, "api_error", "proxy_failed", "Sightglass failed; its log says how. The upstream may be well."
 )
 CLIENT_LEFT: Final = Fault("client_left", 499, "api_error", "client_left", "The client closed the connection.")
+CLIENT_STALLED: Final = Fault(
+    "client_stalled", 499, "api_error", "client_left", "The client took nothing of its answer for limits.send_s."
+)
 STOPPED: Final = Fault(
     "stopped", 503, "api_error", "stopped", "Sightglass was stopped before the answer was at its end."
 )
@@ -125,7 +174,11 @@ _REASONS: Final = {
     401: b"Unauthorized",
     403: b"Forbidden",
     404: b"Not Found",
+    408: b"Request Timeout",
     413: b"Content Too Large",
+    414: b"URI Too Long",
+    429: b"Too Many Requests",
+    431: b"Request Header Fields Too Large",
     500: b"Internal Server Error",
     501: b"Not Implemented",
     502: b"Bad Gateway",
@@ -153,7 +206,7 @@ def error_answer(
     ]
     if fault.status == 401:
         lines.append(b"WWW-Authenticate: Bearer")
-    if fault.status == 503:
+    if fault.status in (429, 503):
         lines.append(b"Retry-After: 1")
     if close:
         lines.append(b"Connection: close")

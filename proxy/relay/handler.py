@@ -25,7 +25,7 @@ from proxy.journal.counters import Counter
 from proxy.journal.writer import JournalWriter
 from proxy.relay import faults
 from proxy.relay.admission import Admission
-from proxy.relay.body import Body, TooLargeError, hold_body, read_body, ready_body
+from proxy.relay.body import Body, BodyRefusedError, Bounds, hold_body, read_body, ready_body
 from proxy.relay.call import Call, new_call_id
 from proxy.relay.deadlines import Deadlines
 from proxy.relay.faults import Fault
@@ -34,6 +34,7 @@ from proxy.relay.heads import RequestHead
 from proxy.relay.health import health_answer
 from proxy.relay.lane import Lane
 from proxy.relay.listener import CLOSE, KEEP, ClientConnection
+from proxy.relay.memory import Memory
 from proxy.relay.outbox import Outbox
 from proxy.relay.request import Request
 from proxy.relay.routing import Routing
@@ -43,6 +44,7 @@ from proxy.wire.injection import plan_usage
 
 log: Final = logging.getLogger("sightglass.relay")
 
+_BLOBS: Final = "/api/blobs/"
 OWN_PREFIX: Final = "/-/"
 _INJECTABLE: Final = frozenset({"openai_chat", "openai_completions"})
 
@@ -72,6 +74,10 @@ class RelayHandler:
         self._tracing = Tracing(telemetry or Telemetry())
         self._forwarding = Forwarding(journal.counters, self._deadlines, self._tracing, loop)
         self.admission = Admission(config)
+        limits = config.limits
+        self._bounds = Bounds(limits.body_bytes, limits.body_s, limits.body_s)
+        self._memory = Memory(limits.memory_bytes, loop)
+        self._memory.start()
         self.draining = False  # new calls are refused
         self.stopping = False  # running calls are being cut off
 
@@ -80,7 +86,7 @@ class RelayHandler:
         client = request.protocol
         client.begin(request)
         if request.target.startswith(OWN_PREFIX):
-            return self._answer_own(request.target, client)
+            return self._answer_own(request, client)
         call = Call(
             self._journal,
             self._outbox,
@@ -89,45 +95,58 @@ class RelayHandler:
             method=request.method,
             target=request.target,
         )
+        counted = client.call_begins()
         try:
-            fault = await self._serve(call, client, request)
+            fault = await self._serve(call, client, request, self._no_room(client, counted=counted))
         except asyncio.CancelledError:
-            call.finish(faults.STOPPED if self.stopping else faults.CLIENT_LEFT)
+            left = faults.CLIENT_STALLED if client.stalled else faults.CLIENT_LEFT
+            call.finish(faults.STOPPED if self.stopping else left)
             if client.answered:
                 client.break_off()
             raise
         except Exception:
             log.exception("call_failed", extra={"call_id": call.notes.call_id})
             fault = faults.INTERNAL
+        finally:
+            if counted:
+                client.call_ends()
         if fault is not None:
             self._answer_fault(call, client, fault)
+        if not client.persistent and not request.content.is_eof():
+            request.let_go_of_body()
+            if fault is None:
+                client.finish()  # answered before its body was whole
         return KEEP if client.persistent and not self.draining else CLOSE
 
     def close(self) -> None:
         """Let out what waits, and close the idle upstream connections."""
         self._outbox.flush()
+        self._memory.stop()
         for lane in self._lanes.values():
             lane.pool.close()
 
     # -- the story ------------------------------------------------------------------------------------------------
 
-    async def _serve(self, call: Call, client: ClientConnection, request: Request) -> Fault | None:
+    async def _serve(
+        self, call: Call, client: ClientConnection, request: Request, no_room: Fault | None
+    ) -> Fault | None:
         """Everything between acceptance and end. None: an answer was passed on whole."""
         target = request.target
         head = RequestHead(request.raw_headers)
         self._introduce(call, client, head)
         content = request.content
         body = ready_body(content, call)
-        refusal = faults.SHUTTING_DOWN if self.draining else self.admission.refusal(head, request, call.notes)
+        refusal = no_room or self.admission.refusal(head, request, call.notes)
         dialect: routes.Dialect = "other"
         if call.notes.method == "POST" and not head.content_encoded:
             dialect = routes.match(target).dialect
         if body is not None and dialect != "other":
             _note_model(call, body)
         call.start()
-        if refusal is None and dialect != "other":
+        bounds = self._bounds_for(target)
+        if refusal is None and bounds.most_bytes is not None:
             length = head.length if body is None else body.length
-            if (length or 0) > self._config.limits.body_bytes:
+            if (length or 0) > bounds.most_bytes:
                 refusal = faults.TOO_LARGE
         if refusal is not None:
             client.persistent = False
@@ -137,16 +156,16 @@ class RelayHandler:
                 client.send_interim(b"HTTP/1.1 100 Continue\r\n\r\n")
             if dialect != "other":
                 try:
-                    body = await hold_body(content, call, limit=self._config.limits.body_bytes)
-                except TooLargeError:
+                    body = await hold_body(content, call, bounds=bounds, memory=self._memory)
+                except BodyRefusedError as error:
                     client.persistent = False
-                    return faults.TOO_LARGE
+                    return error.fault
                 except (HttpProcessingError, web.RequestPayloadError) as error:
                     client.persistent = False
                     return faults.BAD_REQUEST._replace(message=f"The body is malformed: {error}")
                 _note_model(call, body)
             else:
-                body = Body([], content=content, length=head.length)
+                body = Body([], content=content, length=head.length, bounds=bounds)
         notes = call.notes
         model = notes.model
         if model is None and self._routing.by_model:
@@ -174,6 +193,20 @@ class RelayHandler:
         notes.client = peer[0] if isinstance(peer, tuple) else None
         self._tracing.begin(notes, head)
 
+    def _no_room(self, client: ClientConnection, *, counted: bool) -> Fault | None:
+        """Why no call is taken now, whatever it is. `counted`: this client may have one more."""
+        if client.refused is not None:
+            return client.refused
+        if self.draining:
+            return faults.SHUTTING_DOWN
+        if self._memory.full:
+            return faults.OVERLOADED
+        return None if counted else faults.TOO_MANY_CALLS
+
+    def _bounds_for(self, target: str) -> Bounds:
+        """What a body to this target may be. Model files for Ollama are gigabytes."""
+        return self._bounds._replace(most_bytes=None, in_all_s=None) if target.startswith(_BLOBS) else self._bounds
+
     def _answer_fault(self, call: Call, client: ClientConnection, fault: Fault) -> None:
         """Keep the call, then tell the client: an error while that can be told, else a broken connection."""
         if client.answered:
@@ -192,10 +225,23 @@ class RelayHandler:
         call.finish(fault)
         call.send(client.send, answer)
         self._outbox.flush()  # not at the end of the turn: aiohttp may close the connection before that
+        if not client.persistent:
+            client.finish()
 
-    def _answer_own(self, target: str, client: ClientConnection) -> web.StreamResponse:
+    def _answer_own(self, request: Request, client: ClientConnection) -> web.StreamResponse:
         """/-/health, for load balancers; nothing else is there."""
-        if target.partition("?")[0] == "/-/health":
+        target = request.target
+        refusal = self.admission.refusal_of_own(RequestHead(request.raw_headers), request)
+        if refusal is not None or not request.content.is_eof():
+            client.persistent = False  # nobody waits for the body
+        if refusal is not None:
+            client.send(
+                faults.error_answer(
+                    refusal, request_id=new_call_id(time.time_ns()), close=True, head_only=client.head_only
+                )
+            )
+            client.finish()
+        elif target.partition("?")[0] == "/-/health":
             words = self._counters
             client.send(
                 health_answer(

@@ -37,14 +37,18 @@ _NO_BODY: Final = frozenset({204, 304})
 # Special names by the bytes they came in, so that each spelling is lower-cased once; b"" for a field that is none.
 _spellings: Final[dict[bytes, bytes]] = {}
 _SPELLINGS_KEPT: Final = 4096
+_SPELLING_BYTES: Final = 64  # longer names are nobody's: kept, 4096 of them could be 128 MB
+# What stands for a name that servers may take for another: `_` is `-` to CGI, WSGI and PHP, so X_Forwarded_For would
+# be read as X-Forwarded-For by some and not by others. nginx drops such fields of requests, too.
+_UNSURE: Final = b"_"
 
 
 def _special_name(name: bytes) -> bytes:
     """The lower-case name of a special field, b"" for any other."""
     lower = name.lower()
     if lower not in _SPECIAL:
-        lower = b""
-    if len(_spellings) < _SPELLINGS_KEPT:
+        lower = _UNSURE if _UNSURE in name else b""
+    if len(_spellings) < _SPELLINGS_KEPT and len(name) <= _SPELLING_BYTES:
         _spellings[name] = lower
     return lower
 
@@ -78,6 +82,7 @@ class RequestHead:
         "_lines",
         "_struck",
         "_traces_at",
+        "_unsure",
         "coding",
         "content_encoded",
         "expects_continue",
@@ -96,6 +101,7 @@ class RequestHead:
         self._struck: list[tuple[int, bytes]] = []  # (index, line as kept) of secrets
         self._credentials_at: list[int] = []
         self._traces_at: list[int] = []  # traceparent and tracestate
+        self._unsure: list[bytes] = []  # lines that are kept and not passed on
         self.traceparents: list[bytes] = []
         self.secrets: list[bytes] = []  # what the client proved itself with
         self._host_at = self._length_at = -1
@@ -125,12 +131,20 @@ class RequestHead:
 
     def kept(self) -> bytes:
         """The lines for the journal, secrets struck out."""
-        if not self._struck:
+        if not self._struck and not self._unsure:
             return b"".join(self._lines)
         lines = self._lines.copy()
         for index, line in self._struck:
             lines[index] = line
-        return b"".join(lines)
+        return b"".join(lines + self._unsure)
+
+    @property
+    def credentials_twice(self) -> bool:
+        """Whether one field with credentials is there more than once, so that servers differ in which one counts."""
+        if len(self._credentials_at) < 2:
+            return False
+        names = [self._lines[at].partition(b":")[0].lower() for at in self._credentials_at]
+        return len(set(names)) < len(names)
 
     def to_upstream(
         self,
@@ -169,6 +183,11 @@ class RequestHead:
     def _note(self, name: bytes, special: bytes, value: bytes) -> bool:
         """Remember what a special field says. True when it is passed on."""
         at = len(self._lines)
+        if special == _UNSURE:
+            if name.lower().replace(b"_", b"-") in SECRET:
+                value = STRUCK
+            self._unsure.append(b"%b: %b\r\n" % (name, value))
+            return False
         if special == b"content-length":
             if self._length_at >= 0:
                 return False
@@ -329,7 +348,7 @@ class AnswerHead:
             self.from_litellm = True
         elif special in SECRET:
             self._struck.append((len(self._lines), b"%b: %b\r\n" % (name, STRUCK)))
-        return special not in HOP_BY_HOP
+        return special not in HOP_BY_HOP  # names with `_` pass: LiteLLM sends such
 
     def _drop(self, named: frozenset[bytes]) -> None:
         """Blank the lines of fields that Connection named; their places stay."""

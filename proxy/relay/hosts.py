@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 from fnmatch import fnmatchcase
 from functools import lru_cache
@@ -10,7 +11,15 @@ from typing import Final
 
 # Names nobody can own on the public net; the same that Ollama takes on loopback.
 _OWN_SUFFIXES: Final = (".localhost", ".local", ".internal")
+# A name (with `_`, as containers have), an address, or an IPv6 address in brackets; then perhaps a port.
+_HOST: Final = re.compile(rb"(?:[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?", re.IGNORECASE)
 _LONGEST: Final = 300  # bytes; a name has at most 253. What is longer is not remembered, so that memory stays bounded
+
+
+def is_host(host: bytes) -> bool:
+    """Whether a Host field is a name or an address, and perhaps a port, and nothing else."""
+    found = _HOST.fullmatch(host) if len(host) <= _LONGEST else None
+    return found is not None and int(found[1] or 0) <= 65535
 
 
 class HostRule:
@@ -29,6 +38,8 @@ class HostRule:
         return len(host) <= _LONGEST and self._remembered(host)
 
     def _judge(self, host: bytes) -> bool:
+        if not is_host(host):
+            return False
         name = _without_port(host.decode("latin-1").lower())
         if name is None:
             return False

@@ -264,8 +264,8 @@ class Passage:
                 self._held = []
             else:
                 head.frame("close" if client.http_1_0 else "chunked")
-        if head.framing == "close":
-            client.persistent = False
+        if head.framing == "close" or not self._since:
+            client.persistent = False  # or the body is still under way: nobody will read its rest
         self._chunked_in = head.chunked_in
         self._by_chunk = head.chunked_in and head.framing == "chunked"  # a whole chunk may pass as it is
 

@@ -40,6 +40,12 @@ class Request:
         self.keep_alive = not message.should_close
         self._task = task
 
+    def let_go_of_body(self) -> None:
+        """The call is over: aiohttp need not read the rest of its body, nor meet its fault again."""
+        if self.content.exception() is not None:
+            self.content._exception = None
+        self.content.feed_eof()
+
     def _finish(self) -> None:
         """aiohttp: the handler is done."""
 

@@ -11,7 +11,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from proxy.relay import faults
-from proxy.relay.body import Body
+from proxy.relay.body import Body, BodyRefusedError
 from proxy.relay.call import Call
 from proxy.relay.connection import UpstreamConnection
 from proxy.relay.listener import ClientConnection
@@ -43,6 +43,10 @@ class Upload:
                     await self._send(piece)
             else:
                 await self._stream()
+        except BodyRefusedError as error:
+            self._client.persistent = False
+            self._passage.give_up(error.fault)
+            return
         except ConnectionError:
             return  # the client left: the call is being cancelled
         except (HttpProcessingError, web.RequestPayloadError) as error:

@@ -21,6 +21,13 @@ RETRIES: Final = counter("sightglass_retries_total", "Requests sent again, as a 
 UNFRAMED: Final = counter(
     "sightglass_unframed_requests_total", "Requests refused before they were a call: no valid HTTP."
 )
+CONNECTIONS_REFUSED: Final = counter(
+    "sightglass_refused_connections_total",
+    "Connections closed without a word, far beyond limits.connections or limits.per_address.",
+)
+CLIENTS_STALLED: Final = counter(
+    "sightglass_stalled_clients_total", "Clients cut off, as they took nothing of their answer for limits.send_s."
+)
 FRAMES: Final = counter(
     "sightglass_frames_total", "Frames that the relays put into the journal.", "kind", known=words(FRAME_KINDS)
 )
