@@ -97,6 +97,8 @@ class RelayHandler:
         )
         counted = client.call_begins()
         try:
+            if client.writing_paused:  # it sends requests and reads no answers
+                await client.taken()
             fault = await self._serve(call, client, request, self._no_room(client, counted=counted))
         except asyncio.CancelledError:
             left = faults.CLIENT_STALLED if client.stalled else faults.CLIENT_LEFT

@@ -80,11 +80,12 @@ class ClientConnection(RequestHandler):
         "_counters",
         "_deaf",
         "_gate",
+        "_head_since",
         "_lingering",
         "_more_soon",
-        "_since",
         "_socket",
         "_unsent",
+        "_unsent_since",
         "_used",
         "address",
         "answered",
@@ -112,14 +113,15 @@ class ClientConnection(RequestHandler):
         self._deaf = False  # nothing more is read: what came is refused
         self._lingering: asyncio.TimerHandle | None = None
         self._more_soon = False  # the gate has bytes for the loop's next turn
-        self._since = 0.0  # since when we wait for a head, or for the client to take something; 0: we do not
-        self._unsent = 0  # bytes that waited at the last look
+        self._head_since = 0.0  # since when we wait for the rest of a head, as a look saw it; 0: we do not
+        self._unsent = 0  # bytes that waited for the client at the last look
+        self._unsent_since = 0.0  # since when none of them were taken
 
     def begin(self, request: Request) -> None:
         """A new call."""
         self.answered = False  # some of an answer was written
         self._used = True
-        self._since = 0.0
+        self._head_since = 0.0
         self.head_only = request.method == "HEAD"
         self.http_1_0 = request.version < HttpVersion11
         self.persistent = request.keep_alive
@@ -132,6 +134,13 @@ class ClientConnection(RequestHandler):
         transport = self._socket
         if data and transport is not None and not transport.is_closing():
             transport.write(data)
+
+    async def taken(self) -> None:
+        """Wait until the client has taken enough of the answer before that another may be begun."""
+        try:
+            await self._drain_helper()
+        except ConnectionError:
+            raise asyncio.CancelledError from None  # it left
 
     def send_interim(self, data: bytes) -> None:
         """Write what is no answer yet."""
@@ -189,7 +198,16 @@ class ClientConnection(RequestHandler):
         self.transport = None  # aiohttp would close at once
         sock.write_eof()
         sock.resume_reading()
-        self._lingering = self._loop.call_later(_LINGER_S, sock.abort)
+        self._lingering = self._loop.call_later(_LINGER_S, self._end_lingering)
+
+    def _end_lingering(self) -> None:
+        sock = self._socket
+        if sock is None:
+            return
+        if sock.get_write_buffer_size():  # a slow reader has the answer still to take; `look` ends one that does not
+            self._lingering = self._loop.call_later(_LINGER_S, self._end_lingering)
+        else:
+            sock.abort()
 
     def force_close(self) -> None:
         super().force_close()
@@ -199,7 +217,7 @@ class ClientConnection(RequestHandler):
     def look(self, now: float) -> None:
         """Now and then: end it when its head is late, or when it takes nothing of what it was sent."""
         if self._current_request is not None and not self._paused:
-            self._since, self._unsent = 0.0, 0
+            self._unsent = 0
         elif self._stuck(now):
             self.stalled = True
             self._counters[Counter.CLIENTS_STALLED] += 1
@@ -210,20 +228,17 @@ class ClientConnection(RequestHandler):
     def _stuck(self, now: float) -> bool:
         """Whether bytes wait for the client, and none were taken for too long."""
         unsent = self._socket.get_write_buffer_size() if self._socket is not None else 0
-        if unsent and unsent >= self._unsent and self._unsent:
-            self._unsent = unsent
-            return now - self._since >= self._clients.limits.send_s
-        if unsent or self._unsent:
-            self._since = now if unsent else 0.0
+        if not self._unsent or unsent < self._unsent:
+            self._unsent_since = now
         self._unsent = unsent
-        return False
+        return unsent > 0 and now - self._unsent_since >= self._clients.limits.send_s
 
     def _look_for_head(self, now: float) -> None:
         if self._used and not self._gate.in_head:
-            self._since = 0.0  # idle: aiohttp's timer ends it
-        elif not self._since:
-            self._since = now
-        elif now - self._since >= self._clients.limits.head_s:
+            self._head_since = 0.0  # idle: aiohttp's timer ends it
+        elif not self._head_since:
+            self._head_since = now
+        elif now - self._head_since >= self._clients.limits.head_s:
             if self._gate.in_head or self.refused is not None:
                 self._refuse(self.refused or faults.HEAD_TIMEOUT)
             else:
@@ -234,7 +249,7 @@ class ClientConnection(RequestHandler):
         self.address = str(peer[0]) if isinstance(peer, tuple) else ""
         self._counters[Counter.CLIENTS] += 1
         self._socket = cast(asyncio.Transport, transport)
-        self._since = self._loop.time()
+        self._head_since = self._loop.time()
         try:
             self.refused = self._clients.arrived(self, self.address)
         except OverflowError:

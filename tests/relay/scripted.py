@@ -54,14 +54,14 @@ class Conn:
         return seen
 
     async def _chunks(self) -> bytes:
-        body = b""
+        pieces: list[bytes] = []
         while True:
             size = int((await self.reader.readuntil(b"\r\n"))[:-2], 16)
             piece = await self.reader.readexactly(size + 2)
             assert piece.endswith(b"\r\n")
             if not size:
-                return body
-            body += piece[:-2]
+                return b"".join(pieces)
+            pieces.append(piece[:-2])
 
     async def send(self, data: bytes) -> None:
         self.writer.write(data)
