@@ -41,11 +41,11 @@ class Product:
         self.model = start(argv, log=log, env=self._env, cwd=self.folder)
         wait_port(self.model_port, self.model, log=log)
 
-    def serve(self) -> None:
-        """Start Sightglass; does not wait."""
+    def serve(self, *options: str) -> None:
+        """Start Sightglass, with these further options; does not wait."""
         argv = [self._command, "serve", "--upstream", self.upstream]
         argv += ["--port", str(self.port), "--console-port", str(self.console_port), "--data", str(self.data)]
-        argv += ["--workers", str(self.workers)]
+        argv += ["--workers", str(self.workers), *options]
         self.supervisor = start(argv, log=self.folder / "sightglass.log", env=self._env, cwd=self.folder)
 
     def wait_serving(self, *, timeout_s: float = 20.0) -> None:
@@ -98,6 +98,11 @@ class Product:
                 self.supervisor.wait()
             self.serve()
         return pids
+
+    def kill_pid(self, pid: int) -> None:
+        """kill -9 of one process of ours."""
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
     def stop(self) -> None:
         """End everything, orphans included."""

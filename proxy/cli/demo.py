@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 import click
 import msgspec
 
-from proxy.cli.options import give_up, read_settings, settings_options
+from proxy.cli.options import give_up, read_settings, recover_option, settings_options
 
 if TYPE_CHECKING:
     from proxy.cli.probe import Seen
@@ -23,7 +23,8 @@ _LOOPBACK: Final = "127.0.0.1"
 
 @click.command()
 @settings_options
-def demo(**options: str | None) -> None:
+@recover_option
+def demo(*, recover: bool, **options: str | None) -> None:
     """Run the proxy; with no server there, before a built-in stand-in model.
 
     This is `sightglass serve` for the first minutes. It looks whether a server answers at the upstream's address.
@@ -52,9 +53,11 @@ def demo(**options: str | None) -> None:
         _say_what_is_wrong(configured, seen)
     else:
         model = first_that_chats(seen.models)
+    from proxy.cli.ledger_check import check_ledger
     from proxy.cli.preparing import prepare
     from proxy.supervisor import launch
 
+    check_ledger(loaded.config, recover=recover)
     token = prepare(loaded.config)
     text = welcome(loaded.config, upstream=configured.url, stand_in=bool(command), model=model)
     launch(loaded.config, upstreams, admin_token=token, banner=text, stand_in=command)

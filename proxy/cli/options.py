@@ -33,6 +33,13 @@ _OPTIONS: Final = (
     click.option("--workers", metavar="N", help="Relay processes that share the port.  [default: 1]"),
 )
 
+# Not a setting: what to do once, at this start.
+recover_option: Final = click.option(
+    "--recover",
+    is_flag=True,
+    help="Move a ledger aside that is damaged, foreign or of a newer version, and begin a new one.",
+)
+
 
 def settings_options(command: Command) -> Command:
     """The options, for `read_settings`."""

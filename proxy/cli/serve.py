@@ -6,12 +6,13 @@ import os
 
 import click
 
-from proxy.cli.options import give_up, read_settings, settings_options
+from proxy.cli.options import give_up, read_settings, recover_option, settings_options
 
 
 @click.command()
 @settings_options
-def serve(**options: str | None) -> None:
+@recover_option
+def serve(*, recover: bool, **options: str | None) -> None:
     """Run the proxy before your Ollama, LiteLLM or OpenAI-style server.
 
     Clients change one line, their base_url, to http://127.0.0.1:11435/v1. One line of JSON a call goes to standard
@@ -28,8 +29,10 @@ def serve(**options: str | None) -> None:
         upstreams = resolve_upstreams(loaded.config, os.environ)
     except SettingsError as error:
         give_up(error)
+    from proxy.cli.ledger_check import check_ledger
     from proxy.cli.preparing import prepare
     from proxy.supervisor import launch
 
+    check_ledger(loaded.config, recover=recover)
     token = prepare(loaded.config)
     launch(loaded.config, upstreams, admin_token=token, banner=greeting(loaded.config, upstreams))

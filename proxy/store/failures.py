@@ -51,7 +51,7 @@ def _translated(error: DBAPIError, name: str) -> LedgerError:
     if code in _DAMAGED:
         return LedgerDamaged(
             f"ledger {name} is no SQLite file of ours or is damaged ({cause}). Move it aside, with its -wal and -shm"
-            " files, and start again: a new one is made"
+            " files, and start again: a new one is made; `sightglass serve --recover` does both"
         )
     if isinstance(error, OperationalError):
         return LedgerUnavailable(f"ledger {name}: {cause}")

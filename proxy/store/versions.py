@@ -76,6 +76,6 @@ def _found(connection: Connection, name: str) -> str | None:
     if found > HEAD:
         raise LedgerWrongVersion(
             f"ledger {name} was written by a newer Sightglass (schema {found}, this one knows {HEAD}); install that"
-            " version again, or move the file aside to begin a new ledger"
+            " version again, or move the file aside to begin a new ledger: `sightglass serve --recover` does that"
         )
     return found
