@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from statistics import median
 
@@ -40,6 +40,13 @@ def cramped(tmp_path: Path, small_disk: Path) -> Iterator[Product]:
     assert small_disk == tmp_path / "data"
     env = {"SIGHTGLASS_JOURNAL__MAX_BYTES": "4000000", "SIGHTGLASS_JOURNAL__BACKLOG_BYTES": "200000"}
     yield from running(Product(tmp_path, env=env))
+
+
+def fill(ballast: Path) -> None:
+    """Take all the room that is left."""
+    with suppress(OSError), ballast.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(4096))
 
 
 @contextmanager
@@ -76,10 +83,7 @@ async def test_a_full_disk_keeps_what_fits_into_memory_counts_the_rest_and_resum
     await calls.send(20)
     await calls.recorded(within_s=10)
     ballast = cramped.data / "ballast"
-    with pytest.raises(OSError, match="No space"), ballast.open("wb") as file:
-        for _ in range(10_000):
-            file.write(bytes(4096))
-            file.flush()
+    fill(ballast)
 
     await calls.send(100, text="hello " * 500)  # about 1 MB of frames
     said = await asyncio.to_thread(health, cramped)
