@@ -19,8 +19,9 @@ from zlib import crc32
 import msgspec
 
 from proxy.core.exchange import Exchange, Finished, Started
+from proxy.journal.segments import FRAME_MAGIC
 
-MAGIC: Final = b"SGJ1"
+MAGIC: Final = FRAME_MAGIC
 STARTED: Final = 1
 FINISHED: Final = 2
 LOST: Final = 3

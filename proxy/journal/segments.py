@@ -21,6 +21,7 @@ from typing import Final, NamedTuple
 
 SEGMENT_HEAD: Final = struct.Struct("<8s3I")
 SEGMENT_MAGIC: Final = b"SGJSEG1\n"
+FRAME_MAGIC: Final = b"SGJ1"
 _SUFFIX: Final = ".segment"
 
 
@@ -107,6 +108,20 @@ def segment_numbers(directory: Path) -> list[int]:
     except FileNotFoundError:
         return []
     return sorted(int(stem) for stem in stems if stem.isdecimal())
+
+
+def is_whole(directory: Path) -> bool:
+    """Whether nothing of this journal was read and erased yet: its first segment is there, and begins with a frame."""
+    if segment_numbers(directory)[:1] not in ([], [1]):
+        return False
+    try:
+        with segment_path(directory, 1).open("rb") as file:
+            file.seek(SEGMENT_HEAD.size)
+            return file.read(len(FRAME_MAGIC)) in (b"", FRAME_MAGIC)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
 
 
 def stored_bytes(journal: Path, *, worker: int) -> int:

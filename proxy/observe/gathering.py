@@ -17,6 +17,7 @@ import msgspec
 from msgspec.structs import replace
 
 from proxy.core.call import CallRecord
+from proxy.core.tally import BEGAN_BEFORE, Tally
 from proxy.journal import frames
 from proxy.journal.frames import Frame
 from proxy.journal.reader import Reading
@@ -50,8 +51,7 @@ class Gathered:
     closed: list[str] = field(default_factory=list)
     positions: dict[str, Position] = field(default_factory=dict)
     ended: list[str] = field(default_factory=list)
-    lost: int = 0  # calls named by lost frames
-    unreadable: int = 0  # finished frames whose call cannot even be named
+    tallies: dict[str, Tally] = field(default_factory=dict)  # writer -> what this batch accounts for
     oldest_end_unix_s: float | None = None  # when the first of the calls ended
 
     def batch(self, committed: Mapping[str, Position]) -> Batch | None:
@@ -61,11 +61,37 @@ class Gathered:
             for name, place in self.positions.items()
             if committed.get(name) != place
         }
-        if not (moved or self.calls or self.opened or self.closed):
+        if not (moved or self.calls or self.opened or self.closed or self.tallies):
             return None
         return Batch(
-            calls=self.calls, cleaned=True, positions=moved, opened=list(self.opened.values()), closed=self.closed
+            calls=self.calls,
+            cleaned=True,
+            positions=moved,
+            opened=list(self.opened.values()),
+            closed=self.closed,
+            tallies=self.tallies,
         )
+
+    def tally(self, writer: str) -> Tally:
+        """Of that writer, to add to."""
+        found = self.tallies.get(writer)
+        if found is None:
+            found = self.tallies[writer] = Tally()
+        return found
+
+    def note_seen(self, writer: str, calls: int | None) -> None:
+        """How many calls a dead writer took in all; None: nobody knows."""
+        self.tally(writer).seen = BEGAN_BEFORE if calls is None else calls
+
+    @property
+    def lost(self) -> int:
+        """Calls named by lost frames."""
+        return sum(tally.lost for tally in self.tallies.values())
+
+    @property
+    def unreadable(self) -> int:
+        """Finished frames whose call cannot even be named."""
+        return sum(tally.unreadable for tally in self.tallies.values())
 
     def reading(self) -> Reading:
         """All that was read, as the journal's reader wants to have it released."""
@@ -101,9 +127,9 @@ class Gatherer:
                 case frames.STARTED:
                     self._started(gathered, writer, frame)
                 case frames.FINISHED:
-                    self._finished(gathered, frame)
+                    self._finished(gathered, writer, frame)
                 case _:
-                    self._lost(gathered, frame)
+                    self._lost(gathered, writer, frame)
         for writer in reading.ended:
             self.interrupt(gathered, writer)
             gathered.ended.append(writer)
@@ -113,6 +139,7 @@ class Gatherer:
         """Close what that writer left open."""
         for call in [call for call in self._open.values() if call.writer == writer]:
             self._close(gathered, call.started.call_id)
+            gathered.tally(writer).interrupted += 1
             self._add(gathered, Observed(record=interrupted_call(call.started), started=call.started))
 
     def orphans(self, there: Iterable[str]) -> set[str]:
@@ -120,6 +147,7 @@ class Gatherer:
         return {call.writer for call in self._open.values()}.difference(there)
 
     def _started(self, gathered: Gathered, writer: str, frame: Frame) -> None:
+        gathered.tally(writer).started += 1
         try:
             call = OpenCall(writer=writer, started=frame.started())
         except msgspec.MsgspecError as error:
@@ -127,10 +155,12 @@ class Gatherer:
             return
         self._open[call.started.call_id] = gathered.opened[call.started.call_id] = call
 
-    def _finished(self, gathered: Gathered, frame: Frame) -> None:
+    def _finished(self, gathered: Gathered, writer: str, frame: Frame) -> None:
+        tally = gathered.tally(writer)
+        tally.finished += 1
         observed = self._interpreter.observed(frame)
         if observed is None:
-            gathered.unreadable += 1
+            tally.unreadable += 1
             return
         record = observed.record
         self._close(gathered, record.call_id)
@@ -138,13 +168,14 @@ class Gatherer:
         if gathered.oldest_end_unix_s is None:
             gathered.oldest_end_unix_s = min(record.started_unix_ns / 1e9 + (record.duration_s or 0.0), time.time())
 
-    def _lost(self, gathered: Gathered, frame: Frame) -> None:
+    def _lost(self, gathered: Gathered, writer: str, frame: Frame) -> None:
         try:
             call_ids = frame.lost().call_ids
         except msgspec.MsgspecError as error:
             self._guards.note("reading", error)
             return
-        gathered.lost += len(call_ids)
+        if call_ids:  # none: a probe of the disk
+            gathered.tally(writer).lost += len(call_ids)
         for call_id in call_ids:
             self._close(gathered, call_id)
 

@@ -18,9 +18,9 @@ from typing import Any, Final, Protocol
 
 from proxy.core.errors import LedgerError, LedgerUnavailable
 from proxy.core.remembered import RememberedTurn
-from proxy.journal.counters import Counter
-from proxy.journal.reader import JournalReader
-from proxy.journal.segments import Position, writer_directories
+from proxy.journal.counters import Counter, read_counters
+from proxy.journal.reader import JournalReader, Reading
+from proxy.journal.segments import Position, is_whole, writer_directories
 from proxy.observe.gathering import Gathered, Gatherer
 from proxy.observe.guards import Guards
 from proxy.observe.interpreting import Interpreter
@@ -42,7 +42,7 @@ class LedgerWriter(Protocol):
     def commit(self, batch: Batch) -> Committed: ...
     def positions(self) -> Mapping[str, tuple[int, int]]: ...
     def open_calls(self) -> Sequence[OpenCall]: ...
-    def forget_writer(self, writer: str) -> None: ...
+    def forget_writer(self, writer: str) -> int: ...
     def remembered_turns(self, most: int) -> Sequence[RememberedTurn]: ...
 
 
@@ -87,6 +87,7 @@ class Pipeline:
         while more and len(gathered.calls) < self._batch_calls:
             reading = self._reader.read(most=READ_FRAMES)
             self._gatherer.take(gathered, reading)
+            self._note_writers(gathered, reading)
             more = reading.more
         self._note_damage()
         self._note_lag(gathered)
@@ -124,10 +125,20 @@ class Pipeline:
         gathered = Gathered()
         for writer in self._gatherer.orphans(there):
             self._gatherer.interrupt(gathered, writer)
+            gathered.note_seen(writer, None)
         if self._settle(gathered):
             for writer in self._committed.keys() - there:
                 self._forget(writer)
             self._torn = False
+
+    def _note_writers(self, gathered: Gathered, reading: Reading) -> None:
+        """What the tallies need to be right: who was there before this ledger, and how much the dead ones saw."""
+        for writer in reading.positions:
+            if writer not in self._committed and not is_whole(self._journal / writer):
+                gathered.note_seen(writer, None)
+        for writer in reading.ended:
+            if gathered.tally(writer).seen == 0:
+                gathered.note_seen(writer, read_counters(self._journal / writer / "counters").get(Counter.CALLS))
 
     def _take_reader(self, reader: JournalReader) -> None:
         with self._counting:
@@ -208,7 +219,7 @@ class Pipeline:
         """Drop the position in a journal that is deleted. When that fails, the next observer's start does it."""
         self._committed.pop(writer, None)
         try:
-            self._ledger.forget_writer(writer)
+            self._state.lost["killed"] += self._ledger.forget_writer(writer)
         except LedgerError:
             log.warning("writer_not_forgotten", extra={"writer": writer})
 

@@ -25,7 +25,12 @@ class ObserverState:
         self.last_commit_unix_s: float | None = None
         self.ledger_calls = 0  # calls that this observer put into the ledger
         self.repeated = 0  # calls read again that the ledger had already
-        self.lost: dict[str, int] = {"journal": 0, "ledger": 0, "unreadable": 0}  # calls without a record, by cause
+        self.lost: dict[str, int] = {
+            "journal": 0,
+            "ledger": 0,
+            "unreadable": 0,
+            "killed": 0,
+        }  # calls without a record, by cause
         self.damaged_frames = 0
         self.behind_since: float | None = None  # monotonic; None = all that was read is in the ledger
         self.away_since: float | None = None  # monotonic; since when the ledger takes nothing

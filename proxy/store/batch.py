@@ -8,6 +8,7 @@ import msgspec
 
 from proxy.core.call import CallRecord
 from proxy.core.exchange import Started
+from proxy.core.tally import Tally
 
 
 class OpenCall(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,6 +25,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     cleaned: the calls went through `cleaning.clean` already.
     closed: call ids that ended; naming one that is not open is no mistake.
     positions: writer -> (segment, offset) behind the last frame that this batch holds.
+    tallies: writer -> what this batch accounts for.
     """
 
     calls: Sequence[CallRecord] = ()
@@ -31,6 +33,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     positions: Mapping[str, tuple[int, int]] = {}
     opened: Sequence[OpenCall] = ()
     closed: Collection[str] = ()
+    tallies: Mapping[str, Tally] = {}
 
 
 class Committed(msgspec.Struct, frozen=True, kw_only=True):

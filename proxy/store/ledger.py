@@ -14,7 +14,7 @@ from proxy.core.call import CallRecord
 from proxy.core.client_key import ClientKey
 from proxy.core.errors import LedgerDamaged, LedgerUnavailable
 from proxy.core.event import Event
-from proxy.store import client_keys, upstream_changes
+from proxy.store import client_keys, tallies, upstream_changes
 from proxy.store.batch import Batch, Committed, OpenCall
 from proxy.store.cleaning import clean, clean_text
 from proxy.store.engine import file_identity, ledger_path, make_private, writer_engine
@@ -55,6 +55,8 @@ class Ledger(LedgerReader):
             self._statements.delete_open.run(connection, [(clean_text(call_id),) for call_id in batch.closed])
             moved = [(clean_text(writer), *place) for writer, place in batch.positions.items()]
             self._statements.move_positions.run(connection, moved)
+            repeated = len(batch.calls) - len(records) + len(known)
+            tallies.add(connection, self._statements, batch.tallies, repeated=repeated, refused=len(refused))
         left_out = known | refused
         return Committed(
             records=tuple(record for call_id, record in records.items() if call_id not in left_out),
@@ -93,11 +95,15 @@ class Ledger(LedgerReader):
             rows = connection.execute(select(open_calls.c.writer, open_calls.c.started)).all()
         return sorted((open_call(*row) for row in rows), key=lambda call: call.started.started_unix_ns)
 
-    def forget_writer(self, writer: str) -> None:
-        """Drop the place in a journal that is gone, and what is still open there. Raises as `commit`."""
+    def forget_writer(self, writer: str) -> int:
+        """Drop the place in a journal that is gone, and what is still open there. Raises as `commit`.
+
+        Gives how many calls its relay took of which no frame was ever written: it was killed in that moment.
+        """
         with self._writing() as connection:
             for table in (journal_positions, open_calls):
                 connection.execute(delete(table).where(table.c.writer == clean_text(writer)))
+            return tallies.fold(connection, self._statements, clean_text(writer))
 
     def put_keys(self, keys: Collection[ClientKey]) -> None:
         """Clients' keys as they are now; a key that is revoked here stays so. Raises as `commit`."""

@@ -14,12 +14,13 @@ from proxy.core.client_key import ClientKey
 from proxy.core.errors import LedgerMissing
 from proxy.core.event import Event, KnownModel, KnownUpstream
 from proxy.core.remembered import RememberedTurn
-from proxy.store import client_keys, tool_events, upstream_changes
+from proxy.store import client_keys, tallies, tool_events, upstream_changes
 from proxy.store.batch import StoredCall, Totals
 from proxy.store.engine import file_identity, ledger_path, reader_engine, reading
 from proxy.store.failures import ledger_errors
 from proxy.store.rows import stored_call
 from proxy.store.schema import calls
+from proxy.store.tallies import Account
 from proxy.store.versions import check_readable
 
 # How far back last_success looks: the answer comes in at most 60 ms also from a ledger of millions.
@@ -67,6 +68,11 @@ class LedgerReader:
             completion_tokens=int(sum(row[3] for row in rows)),
             cost_nanousd=int(sum(row[4] for row in rows)),
         )
+
+    def account(self) -> Account:
+        """What the ledger says of the calls that it has and lacks, all of one moment."""
+        with self._asking() as connection:
+            return tallies.account(connection)
 
     def last_success(self) -> dict[str, int]:
         """Upstream -> when its last `ok` call began, Unix ns, among the RECENT_CALLS newest."""

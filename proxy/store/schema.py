@@ -11,7 +11,7 @@ from typing import Final
 
 from sqlalchemy import BigInteger, Boolean, Column, Double, Index, Integer, LargeBinary, MetaData, Table, Text
 
-HEAD: Final = "0006"  # revision of the newest migration; a test compares it with alembic's
+HEAD: Final = "0007"  # revision of the newest migration; a test compares it with alembic's
 
 metadata = MetaData()
 
@@ -116,6 +116,22 @@ journal_positions = Table(
     Column("writer", Text, primary_key=True),
     Column("segment", BigInteger, nullable=False),
     Column("offset", BigInteger, nullable=False),
+)
+
+# Fields of core.tally.Tally: how many calls of each writer are accounted for. '' = the sum of those that are gone.
+journal_tallies = Table(
+    "journal_tallies",
+    metadata,
+    Column("writer", Text, primary_key=True),
+    Column("seen", BigInteger, nullable=False),
+    Column("started", BigInteger, nullable=False),
+    Column("finished", BigInteger, nullable=False),
+    Column("unreadable", BigInteger, nullable=False),
+    Column("lost", BigInteger, nullable=False),
+    Column("interrupted", BigInteger, nullable=False),
+    Column("repeated", BigInteger, nullable=False),  # of all writers, in the row of ''
+    Column("refused", BigInteger, nullable=False),  # likewise
+    Column("killed", BigInteger, nullable=False),  # likewise: calls of dead relays of which no frame was written
 )
 
 open_calls = Table(

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Any, Final
 
-from sqlalchemy import Connection, Delete, Dialect, Insert, bindparam, delete
+from sqlalchemy import Connection, Delete, Dialect, Insert, bindparam, case, delete, literal_column, or_
+from sqlalchemy.sql import ColumnCollection, ColumnElement
 from sqlalchemy.sql.schema import Table
 
-from proxy.store.schema import calls, journal_positions, open_calls, tool_events
+from proxy.store.schema import calls, journal_positions, journal_tallies, open_calls, tool_events
 
 CALL_COLUMNS: Final = tuple(column.name for column in calls.columns if column.name != "seq")
 
@@ -60,6 +61,22 @@ class Statements:
             _names(journal_positions),
             dialect,
         )
+        told = insert(journal_tallies)
+        self.add_tallies = Bulk(
+            told.on_conflict_do_update(index_elements=["writer"], set_=_sums(journal_tallies, told.excluded)),
+            _names(journal_tallies),
+            dialect,
+        )
+
+
+def _sums(table: Table, added: ColumnCollection[str, ColumnElement[int]]) -> dict[str, ColumnElement[int]]:
+    """Each count and what is added to it. `seen`, once it is negative, stays so."""
+    sums = {name: table.c[name] + added[name] for name in _names(table) if name != "writer"}
+    # Written out, not bound: rows are tuples of the columns alone.
+    zero: ColumnElement[int] = literal_column("0")
+    unknown: ColumnElement[int] = literal_column("-1")
+    sums["seen"] = case((or_(table.c.seen < zero, added["seen"] < zero), unknown), else_=sums["seen"])
+    return sums
 
 
 def _names(table: Table) -> list[str]:

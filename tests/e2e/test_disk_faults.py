@@ -38,7 +38,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def cramped(tmp_path: Path, small_disk: Path) -> Iterator[Product]:
     """On the small disk, with little memory to wait in."""
     assert small_disk == tmp_path / "data"
-    env = {"SIGHTGLASS_JOURNAL__MAX_BYTES": "4000000", "SIGHTGLASS_JOURNAL__BACKLOG_BYTES": "200000"}
+    env = {"SIGHTGLASS_JOURNAL__BACKLOG_BYTES": "200000"}
     yield from running(Product(tmp_path, env=env))
 
 
