@@ -16,8 +16,8 @@ LAG: Final = gauge(
 DAMAGED: Final = counter("sightglass_damaged_frames_total", "Places in the journal that were no whole frame.")
 LOST: Final = counter(
     "sightglass_calls_lost_total",
-    "Calls without a record: their frame was lost (journal), could not be read (unreadable), was never written, as their"
-    " relay was killed in that moment (killed), or their record could not be stored (ledger).",
+    "Calls without a record: their frame was lost (journal), could not be read (unreadable), or was never written, as"
+    " their relay was killed in that moment (killed); or their record could not be stored (ledger).",
     "cause",
     known=words(("journal", "unreadable", "ledger", "killed")),
 )
