@@ -72,8 +72,8 @@ class Forwarding:
                 continue
             if fault is None:
                 if asked_without and call.notes.status == 200:
-                    lane.may_ask_usage = False
-                    log.warning("usage_refused", extra={"upstream": lane.upstream.name})
+                    lane.usage_refusals.note(call.notes.model)
+                    log.warning("usage_refused", extra={"upstream": lane.upstream.name, "model": call.notes.model})
                 if passage.reusable and sent:
                     lane.pool.give_back(connection)
                 else:

@@ -176,8 +176,8 @@ class RelayHandler:
         notes.upstream, notes.upstream_kind = upstream.name, upstream.kind
         lane = self._lanes[upstream.name]
         edit = None
-        if notes.stream and dialect in _INJECTABLE and self._config.inject_usage and lane.may_ask_usage:
-            edit = plan_usage(read_body(body))
+        if notes.stream and dialect in _INJECTABLE and self._config.inject_usage:
+            edit = None if lane.usage_refusals.holds(notes.model) else plan_usage(read_body(body))
         return await self._forwarding.forward(call, client, head, body, lane, edit)
 
     # -- parts ------------------------------------------------------------------------------------------------------

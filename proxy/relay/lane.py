@@ -9,17 +9,18 @@ from proxy.journal.counters import Counters
 from proxy.relay.call import Call
 from proxy.relay.connection import Pool
 from proxy.relay.heads import RequestHead
+from proxy.relay.usage_refusals import UsageRefusals
 
 
 class Lane:
     """One upstream as the calls of one relay process see it."""
 
-    __slots__ = ("_host_line", "_key_line", "may_ask_usage", "pool", "upstream")
+    __slots__ = ("_host_line", "_key_line", "pool", "upstream", "usage_refusals")
 
     def __init__(self, upstream: ResolvedUpstream, counters: Counters, loop: asyncio.AbstractEventLoop) -> None:
         self.upstream = upstream
         self.pool = Pool(upstream, counters, loop)
-        self.may_ask_usage = True  # False: it answered 400 to stream_options and not without
+        self.usage_refusals = UsageRefusals()
         netloc = upstream.netloc
         self._host_line = b"Host: %b\r\n" % (netloc.encode() if netloc.isascii() else netloc.encode("idna"))
         self._key_line = b""

@@ -27,6 +27,7 @@ def read_events(draft: Draft, payloads: Payloads) -> None:
             message = foreign.as_object(said.get("message"))
             draft.identify(message)
             opening = foreign.as_object(message.get("usage"))
+            draft.service_tier = foreign.as_name(opening.get("service_tier"))
         elif kind == "message_delta":
             draft.finish(foreign.as_object(said.get("delta")).get("stop_reason"))
             usage = foreign.as_object(said.get("usage"))

@@ -149,6 +149,24 @@ async def test_an_upstream_that_refuses_the_wish_is_asked_without_and_that_is_re
     assert first.answer_body == WANTED
 
 
+async def test_one_models_refusal_is_not_anothers(make_relay: MakeRelay) -> None:
+    async def picky(conn: Conn) -> None:
+        while True:
+            body = (await conn.request()).body
+            if ASKED in body and b'"model": "old"' in body:
+                await conn.send(b"HTTP/1.1 400 No\r\nContent-Length: 5\r\n\r\nno!!!")
+            else:
+                await conn.send(chunked(*EVENTS, *([USAGE] if ASKED in body else []), DONE))
+
+    async with Scripted(picky) as server:
+        rig = await make_relay(server.port)
+        async with connected(rig.port) as peer:
+            for model in ("old", "new", "old", "new"):
+                assert (await peer.ask(chat(model=model, stream=True))).body == WANTED
+
+    assert [ASKED in seen.body for seen in server.seen] == [True, False, True, False, True]
+
+
 @pytest.mark.parametrize("second", [400, 429, 503])
 async def test_a_refusal_of_another_kind_is_passed_on_and_not_taken_for_one_of_the_wish(
     make_relay: MakeRelay, second: int
