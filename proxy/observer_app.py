@@ -28,7 +28,7 @@ from proxy.observe.definitions import JUDGE_ANSWERS
 from proxy.observe.exports import Exports
 from proxy.observe.guards import FAIL_VARIABLE, Guards
 from proxy.observe.log.outputs import LogOutputs, otlp_output
-from proxy.observe.log.trouble import TroubleHandler
+from proxy.observe.log.trouble import TroubleHandler, sentry_handler
 from proxy.observe.metrics import Metrics
 from proxy.observe.observing import Observing
 from proxy.observe.scrape import Scrape
@@ -68,6 +68,9 @@ async def serve(arguments: ChildArguments, config: Config, upstreams: tuple[Reso
     telemetry = telemetry_of(config.otel, os.environ)
     outputs = LogOutputs(config.log, otlp=otlp_output(telemetry.logs))
     logging.getLogger().addHandler(TroubleHandler(outputs))
+    sentry = sentry_handler(config.sentry, os.environ)
+    if sentry is not None:
+        logging.getLogger().addHandler(sentry)
     metrics = Metrics((upstream.name for upstream in upstreams), config.metrics)
     guards = Guards(os.environ.get(FAIL_VARIABLE, ""))
 
@@ -99,7 +102,8 @@ async def serve(arguments: ChildArguments, config: Config, upstreams: tuple[Reso
     await asyncio.to_thread(observing.wait)
     await runner.cleanup()
     await console.close()
-    await asyncio.gather(asyncio.to_thread(exports.close), asyncio.to_thread(outputs.close))
+    closing = [exports.close, outputs.close, *((sentry.close,) if sentry is not None else ())]
+    await asyncio.gather(*map(asyncio.to_thread, closing))
 
 
 def main() -> None:

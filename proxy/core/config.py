@@ -413,6 +413,15 @@ class Quality(Section, frozen=True, kw_only=True):
     judge: Judge = Judge()
 
 
+class Sentry(Section, frozen=True, kw_only=True):
+    """Errors of Sightglass itself to Sentry; needs the extra: pip install sightglass[sentry]."""
+
+    dsn: Annotated[
+        str | None, Meta(description="Where errors go. Unset: SENTRY_DSN; when that is unset too, nowhere.")
+    ] = None
+    environment: Annotated[str | None, Meta(description="As `prod`. Unset: SENTRY_ENVIRONMENT.")] = None
+
+
 class Price(Section, frozen=True, kw_only=True):
     """Own price of a model: by tokens, by seconds of work, or by electricity; one of them. Wins over the price file."""
 
@@ -518,6 +527,7 @@ class Config(Section, frozen=True, kw_only=True):
     objectives: Objectives = Objectives()
     log: Log = Log()
     otel: Otel = Otel()
+    sentry: Sentry = Sentry()
     quality: Quality = Quality()
     prices: Annotated[
         dict[str, Price],

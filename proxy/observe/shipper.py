@@ -65,6 +65,7 @@ class Shipper(Generic[Entry]):
         self._pace = pace
         self._entries: deque[tuple[int, int, Entry]] = deque()
         self._waiting = self._waiting_bytes = 0
+        self._sending = 0
         self._failing = False
         self._changed = threading.Condition()
         self._close_by: float | None = None
@@ -101,6 +102,12 @@ class Shipper(Generic[Entry]):
             log.warning("not_sent_at_end", extra={"what": self.what, "count": left})
 
     @property
+    def waiting(self) -> int:
+        """What was put and neither sent nor dropped so far."""
+        with self._changed:
+            return self._waiting + self._sending
+
+    @property
     def lost(self) -> int:
         """All that was dropped."""
         return sum(self.dropped.values())
@@ -119,6 +126,7 @@ class Shipper(Generic[Entry]):
                 self.sent += count
             else:
                 self.dropped["shutdown" if self._close_by is not None else "export_failed"] += count
+            self._sending = 0
         if (close := getattr(send, "close", None)) is not None:
             close()
 
@@ -142,6 +150,7 @@ class Shipper(Generic[Entry]):
             while self._entries and count < self._pace.batch:
                 batch.append(self._take())
                 count += batch[-1][0]
+            self._sending = count
             return batch
 
     def _sent(self, send: Send[Entry], batch: list[Entry]) -> bool:

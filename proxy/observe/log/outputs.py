@@ -44,6 +44,11 @@ class LogOutputs:
         found: dict[OutputName, int] = dict.fromkeys(OUTPUTS, 0)
         return found | {name: output.lost for name, output in self._outputs.items()}
 
+    @property
+    def waiting(self) -> int:
+        """Lines on their way, over all outputs."""
+        return sum(output.waiting for output in self._outputs.values())
+
     def put(self, lines: Sequence[Line], *, but: OutputName | None = None) -> None:
         """Hand lines to all outputs, save one. From any thread; returns at once."""
         for name, output in self._outputs.items():

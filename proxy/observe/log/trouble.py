@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from typing import Final
 
+from proxy.core.config import Sentry
 from proxy.core.logs import JsonFormatter, timestamp
 from proxy.observe.log.line import Line
 from proxy.observe.log.outputs import LogOutputs
+
+log: Final = logging.getLogger("sightglass.observer")
 
 
 class TroubleHandler(logging.Handler):
@@ -24,3 +29,19 @@ class TroubleHandler(logging.Handler):
             self._outputs.put([line], but="stdout")
         except Exception:
             self.handleError(record)
+
+
+def sentry_handler(settings: Sentry, environ: Mapping[str, str]) -> logging.Handler | None:
+    """The handler that tells Sentry of errors; None = there is no DSN, or the extra is missing, which is logged."""
+    dsn = settings.dsn or environ.get("SENTRY_DSN", "").strip()
+    if not dsn:
+        return None
+    try:
+        from proxy.observe.sentry import SentryHandler
+
+        return SentryHandler(settings, dsn)
+    except ImportError:
+        log.error("sentry_missing", extra={"hint": "pip install 'sightglass[sentry]'"})
+    except ValueError as error:
+        log.error("sentry_unusable", extra={"error": type(error).__name__})
+    return None

@@ -41,6 +41,8 @@ CACHE_READ_TOKENS: Final = "gen_ai.usage.cache_read.input_tokens"
 CACHE_CREATION_TOKENS: Final = "gen_ai.usage.cache_creation.input_tokens"
 REASONING_TOKENS: Final = "gen_ai.usage.reasoning.output_tokens"
 
+TOKEN_TYPE: Final = "gen_ai.token.type"  # noqa: S105 - a name; of metrics
+
 # -- GenAI: content, by opt-in only --------------------------------------------------------------------------
 INPUT_MESSAGES: Final = "gen_ai.input.messages"
 OUTPUT_MESSAGES: Final = "gen_ai.output.messages"

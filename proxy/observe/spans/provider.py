@@ -7,10 +7,15 @@ whatever speaks that API.
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable
+from typing import Final, cast
 
 from proxy.core.call import CallRecord
 from proxy.core.config import UpstreamKind
+from proxy.observe.observed import Observed
+from proxy.observe.upstream_kind import effective_kind
+
+Probed = Callable[[str | None], UpstreamKind | None]  # name of an upstream -> what the watcher found there
 
 # LiteLLM's prefixes -> the conventions' words; others are given as LiteLLM writes them.
 _BY_PREFIX: Final = {
@@ -28,6 +33,20 @@ _BY_PREFIX: Final = {
     "hosted_vllm": "vllm",
 }
 _PREFIX_CHARACTERS: Final = 40
+
+
+def kind_of(observed: Observed, probed: Probed) -> UpstreamKind:
+    """What kind of server answered; `auto` = nobody knows. probed: what the watcher found at an upstream."""
+    exchange, meaning, record = observed.exchange, observed.meaning, observed.record
+    if exchange is None:
+        return probed(record.upstream) or "auto"
+    return effective_kind(
+        cast(UpstreamKind, exchange.finished.upstream_kind or "auto"),
+        dialect=record.dialect,
+        fingerprint=meaning.system_fingerprint if meaning is not None else None,
+        answer_head=exchange.answer_head,
+        probed=probed(record.upstream),
+    )
 
 
 def provider_of(record: CallRecord, kind: UpstreamKind) -> str:

@@ -8,10 +8,9 @@ Spans are made before the commit and handed to the shipper after it, so that eac
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Final, NamedTuple, cast
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple
 
-from proxy.core.config import UpstreamKind
 from proxy.core.exchange import Attempt, Finished, Started
 from proxy.core.upstreams import ResolvedUpstream
 from proxy.observe.guards import Part
@@ -21,14 +20,11 @@ from proxy.observe.spans import client_span, server_span
 from proxy.observe.spans import names as n
 from proxy.observe.spans.content import put_content
 from proxy.observe.spans.encoding import CLIENT, SERVER, Attributes, SpanWriter
-from proxy.observe.spans.provider import provider_of
-from proxy.observe.upstream_kind import effective_kind
+from proxy.observe.spans.provider import Probed, kind_of, provider_of
 from proxy.wire.headers import all_values
 from proxy.wire.trace_context import SAMPLED
 
 _TRACESTATE_CHARACTERS: Final = 512  # what the W3C wants to be handed on at least
-
-Probed = Callable[[str | None], UpstreamKind | None]
 
 
 class Prepared(NamedTuple):
@@ -98,7 +94,7 @@ class Spans:
     def _add_clients(self, writer: SpanWriter, observed: Observed, finished: Finished) -> None:
         record = observed.record
         upstream = self._upstreams.get(record.upstream or "")
-        kind = self._kind(observed, finished)
+        kind = kind_of(observed, self._probed)
         common = client_span.common_attributes(record, finished, upstream, provider_of(record, kind))
         common[n.UPSTREAM_KIND] = kind
         name, began_ns = client_span.name_of(record), finished.started_unix_ns
@@ -118,16 +114,6 @@ class Spans:
             end_ns=began_ns + _ns(_answered_s(observed, finished)),
             attributes=attributes,
             failed=client_span.failed(record, finished),
-        )
-
-    def _kind(self, observed: Observed, finished: Finished) -> UpstreamKind:
-        exchange, meaning = observed.exchange, observed.meaning
-        return effective_kind(
-            cast(UpstreamKind, finished.upstream_kind or "auto"),
-            dialect=observed.record.dialect,
-            fingerprint=meaning.system_fingerprint if meaning is not None else None,
-            answer_head=exchange.answer_head if exchange is not None else b"",
-            probed=self._probed(observed.record.upstream),
         )
 
 
