@@ -20,7 +20,12 @@ class Product:
     """A stand-in model and Sightglass before it, as separate processes."""
 
     def __init__(
-        self, folder: Path, *, workers: int = 1, env: Mapping[str, str] | None = None, upstream: str | None = None
+        self,
+        folder: Path,
+        *,
+        workers: int | None = 1,
+        env: Mapping[str, str] | None = None,
+        upstream: str | None = None,
     ) -> None:
         """`env`: further variables of the proxy, such as SIGHTGLASS_DRAIN_S. `upstream`: instead of the stand-in."""
         self.folder = folder
@@ -45,7 +50,9 @@ class Product:
         """Start Sightglass, with these further options; does not wait."""
         argv = [self._command, "serve", "--upstream", self.upstream]
         argv += ["--port", str(self.port), "--console-port", str(self.console_port), "--data", str(self.data)]
-        argv += ["--workers", str(self.workers), *options]
+        if self.workers is not None:  # else the settings say
+            argv += ["--workers", str(self.workers)]
+        argv += options
         self.supervisor = start(argv, log=self.folder / "sightglass.log", env=self._env, cwd=self.folder)
 
     def wait_serving(self, *, timeout_s: float = 20.0) -> None:

@@ -22,6 +22,9 @@ from proxy.core.upstreams import ResolvedUpstream, from_processes, token_from_pr
 
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 
+# To a relay whose place another has taken: serve what is there to its end, then go.
+RETIRE: Final = signal.SIGUSR1
+
 
 class ChildArguments(msgspec.Struct, frozen=True, kw_only=True):
     """What a child is told on its command line: numbers of inherited descriptors, no secrets."""
@@ -31,6 +34,7 @@ class ChildArguments(msgspec.Struct, frozen=True, kw_only=True):
     life_fd: int  # end of file here: the supervisor is gone
     ready_fd: int  # one byte here: serving
     worker: int = 0
+    adopted_fds: tuple[int, ...] = ()  # further listening sockets: of relays that are not wanted any more
 
 
 def child_arguments() -> ChildArguments:

@@ -20,14 +20,16 @@ from proxy.control.snapshot import control_path
 from proxy.core.config import Config
 from proxy.core.logs import level_of, log_to_stderr
 from proxy.core.otel import telemetry_of
+from proxy.core.tasks import first_of
 from proxy.core.upstreams import ResolvedUpstream
 from proxy.journal.counters import Counter
 from proxy.journal.segments import journal_directory
 from proxy.journal.writer import JournalWriter
 from proxy.orphans import watch_parent
-from proxy.processes import ChildArguments, child_arguments, read_settings, tell_ready
+from proxy.processes import RETIRE, ChildArguments, child_arguments, read_settings, tell_ready
 from proxy.relay.handler import RelayHandler
 from proxy.relay.listener import Listener
+from proxy.relay.retiring import retire
 
 _LOOK_S: Final = 0.02
 # Garbage is mostly freed by counting; the collector's pauses shall not fall into streams more often than needed.
@@ -39,31 +41,37 @@ async def serve(
 ) -> None:
     """Serve until told to leave, then let running calls finish."""
     loop = asyncio.get_running_loop()
-    leave = asyncio.Event()
+    leave, succeeded = asyncio.Event(), asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGQUIT):
         loop.add_signal_handler(name, leave.set)
+    loop.add_signal_handler(RETIRE, succeeded.set)
     watch_parent(loop, arguments.life_fd, Path(config.data), leave.set)
 
     telemetry = telemetry_of(config.otel, os.environ)
     handler = RelayHandler(config, upstreams, journal, worker=arguments.worker, telemetry=telemetry)
     Follower(control_path(Path(config.data)), handler.admission.take).start(loop)
     listener = Listener(handler, limits=config.limits, counters=journal.counters)
-    server = await loop.create_server(listener, sock=socket.socket(fileno=arguments.socket_fd), backlog=4096)
+    servers = [
+        await loop.create_server(listener, sock=socket.socket(fileno=fd), backlog=4096)
+        for fd in (arguments.socket_fd, *arguments.adopted_fds)
+    ]
     tell_ready(arguments.ready_fd)
 
-    await leave.wait()
-    await drain(server, handler, listener, journal, drain_s=config.drain_s)
+    await first_of(leave, succeeded)
+    for server in servers:
+        server.close()
+    if succeeded.is_set():
+        journal.counters.words[Counter.DRAINING] = 1
+        await retire(handler, listener, leave)
+    await drain(handler, listener, journal, drain_s=config.drain_s)
     handler.close()
 
 
-async def drain(
-    server: asyncio.Server, handler: RelayHandler, listener: Listener, journal: JournalWriter, *, drain_s: float
-) -> None:
+async def drain(handler: RelayHandler, listener: Listener, journal: JournalWriter, *, drain_s: float) -> None:
     """Take no new calls, let the running ones finish for `drain_s`, cut off the rest."""
     loop = asyncio.get_running_loop()
     handler.draining = True
     journal.counters.words[Counter.DRAINING] = 1
-    server.close()
     deadline = loop.time() + drain_s
     while listener.connections and loop.time() < deadline:
         listener.stop_idle()

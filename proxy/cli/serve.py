@@ -35,4 +35,4 @@ def serve(*, recover: bool, **options: str | None) -> None:
 
     check_ledger(loaded.config, recover=recover)
     token = prepare(loaded.config)
-    launch(loaded.config, upstreams, admin_token=token, banner=greeting(loaded.config, upstreams))
+    launch(loaded.config, upstreams, admin_token=token, banner=greeting(loaded.config, upstreams), options=options)

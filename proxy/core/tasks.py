@@ -31,3 +31,13 @@ def _ended(task: asyncio.Task[Any]) -> None:
     error = task.exception()
     if error is not None:
         log.error("task_failed", exc_info=error, extra={"task": task.get_name()})
+
+
+async def first_of(*events: asyncio.Event) -> None:
+    """Wait until one of them is set."""
+    waits = [spawn(event.wait(), name="first of") for event in events]
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()

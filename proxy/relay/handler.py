@@ -78,6 +78,7 @@ class RelayHandler:
         self._bounds = Bounds(limits.body_bytes, limits.body_s, limits.body_s)
         self._memory = Memory(limits.memory_bytes, loop)
         self._memory.start()
+        self.retiring = False  # another relay has our place: what still comes is served, then its connection closed
         self.draining = False  # new calls are refused
         self.stopping = False  # running calls are being cut off
 
@@ -85,6 +86,8 @@ class RelayHandler:
         """Handle one request; the answer is written by the time this returns."""
         client = request.protocol
         client.begin(request)
+        if self.retiring:
+            client.persistent = False
         if request.target.startswith(OWN_PREFIX):
             return self._answer_own(request, client)
         call = Call(

@@ -16,6 +16,7 @@ from proxy.processes import ChildArguments
 
 # A child that lives shorter than this is in a crash loop; each further restart then waits twice as long.
 SETTLED_S: Final = 5.0
+OBSERVER: Final = "observer"  # its name; all others are relays
 _BACKOFF_S: Final = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 10.0)
 # A start takes half a second; one that takes so long is told.
 _LATE_S: Final = 30.0
@@ -36,6 +37,8 @@ class Child:
     def __init__(self, name: str, module: str, *, sock: socket.socket, worker: int = 0) -> None:
         self.name, self.module, self.sock, self.worker = name, module, sock, worker
         self.address: tuple[str, int] = sock.getsockname()[:2]
+        self.adopted: list[socket.socket] = []  # of relays that are not wanted any more
+        self.settings_fd: int | None = None  # other settings than those of the start
         self.process: subprocess.Popen[bytes] | None = None
         self.serves = False  # it said so, and is still there
         self.ready_fd: int | None = None  # where it says so; None: it did, or is not there
@@ -56,6 +59,8 @@ class Child:
 
     def start(self, settings_fd: int, life_fd: int) -> None:
         """Begin its next life. Raises OSError: no process or descriptor is to be had."""
+        self.adopted = [sock for sock in self.adopted if sock.fileno() >= 0]
+        settings_fd = self.settings_fd if self.settings_fd is not None else settings_fd
         ready_read, ready_write = os.pipe()
         try:
             arguments = ChildArguments(
@@ -64,11 +69,12 @@ class Child:
                 life_fd=life_fd,
                 ready_fd=ready_write,
                 worker=self.worker,
+                adopted_fds=tuple(sock.fileno() for sock in self.adopted),
             )
             self.process = subprocess.Popen(  # noqa: S603 - our own interpreter
                 [sys.executable, "-P", "-m", self.module, msgspec.json.encode(arguments).decode()],
                 stdin=subprocess.DEVNULL,
-                pass_fds=(settings_fd, self.sock.fileno(), life_fd, ready_write),
+                pass_fds=(settings_fd, self.sock.fileno(), life_fd, ready_write, *arguments.adopted_fds),
             )
         except OSError:
             os.close(ready_read)
@@ -84,7 +90,7 @@ class Child:
         if self.ready_fd is not None:
             with contextlib.suppress(OSError):
                 self.serves = os.read(self.ready_fd, 1) == b"1"
-            self._stop_hearing()
+            self.stop_hearing()
 
     def take_death(self) -> Death | None:
         """Its death, once, if it died; the next start is set."""
@@ -93,7 +99,7 @@ class Child:
         status = self.process.returncode
         self.process = None
         self.serves = False
-        self._stop_hearing()
+        self.stop_hearing()
         now = time.monotonic()
         lived_s = now - self._started
         self._failures = self._failures if lived_s < SETTLED_S else 0
@@ -111,7 +117,8 @@ class Child:
         self._late_at = None
         return now - self._started
 
-    def _stop_hearing(self) -> None:
+    def stop_hearing(self) -> None:
+        """What it says is of no interest any more."""
         if self.ready_fd is not None:
             os.close(self.ready_fd)
         self.ready_fd = self._late_at = None

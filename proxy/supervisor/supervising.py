@@ -27,9 +27,11 @@ import msgspec
 from proxy.core.config import Config
 from proxy.journal.segments import journal_directory, writer_directories, writer_lives
 from proxy.processes import SIGNALS, hand, is_held
-from proxy.supervisor.child import Child, Death
+from proxy.supervisor.child import OBSERVER, Child, Death
 from proxy.supervisor.launching import Orders
 from proxy.supervisor.listening import bind, listen, url
+from proxy.supervisor.notifying import Notifier
+from proxy.supervisor.renewal import Renewal
 from proxy.supervisor.signals import open_signals, take_signals
 
 # The observer's time to read the rest of the journal once the relays are gone.
@@ -50,7 +52,9 @@ class Supervisor:
         self._signals = open_signals()
         self._children: list[Child] = []
         self._stand_in: subprocess.Popen[bytes] | None = None
-        self._greeted = not orders.banner
+        self._greeted = False
+        self._manager = Notifier()
+        self._renewal: Renewal | None = None
 
     def open_ports(self) -> None:
         """Before run(). Raises OSError: an address cannot be had."""
@@ -65,7 +69,7 @@ class Supervisor:
             port = sock.getsockname()[1]
             self._children.append(Child(f"relay {worker}", "proxy.relay_app", sock=sock, worker=worker))
         console = listen(config.console_host, config.console_port, orphans=orphans)
-        self._children.append(Child("observer", "proxy.observer_app", sock=console))
+        self._children.append(Child(OBSERVER, "proxy.observer_app", sock=console))
 
     def run(self) -> int:
         """Until told to stop. Gives the exit status."""
@@ -73,12 +77,19 @@ class Supervisor:
             self._stand_in = subprocess.Popen(  # noqa: S603 - our own command
                 self._orders.stand_in, stdout=subprocess.DEVNULL, preexec_fn=_die_with_parent
             )
+        self._renewal = renewal = Renewal(self._config, self._orders, self._children, self._start, say)
         while True:
             for child in self._children:
                 self._look_after(child)
             self._greet()
-            if _ENDING & self._wait(self._next_due()):
-                return self._stop()
+            renewal.turn()
+            came = self._wait(self._next_due())
+            if _ENDING & came:
+                renewal.stop()
+                return self._stop(renewal)
+            if signal.SIGHUP in came:
+                renewal.ask()
+                renewal.turn()
 
     def _look_after(self, child: Child) -> None:
         """Note its death, start it when that is due."""
@@ -86,7 +97,8 @@ class Supervisor:
         if death is not None:
             self._tell_death(child, death)
             if death.restart_in_s and any(other.serves for other in self._children[:-1] if other is not child):
-                child.sock.close()  # the kernel would go on giving it its share of connections, to wait for nobody
+                for sock in (child.sock, *child.adopted):
+                    sock.close()  # the kernel would go on giving it its share of connections, to wait for nobody
         if child.start_at is not None and time.monotonic() >= child.start_at:
             self._start(child)
         late_s = child.take_lateness()
@@ -115,36 +127,45 @@ class Supervisor:
         if self._greeted or not all(child.serves for child in self._children):
             return
         self._greeted = True
+        self._manager.tell("READY=1")
+        if not self._orders.banner:
+            return
         relay, board = url(self._children[0].sock), url(self._children[-1].sock)
         print(self._orders.banner.replace("{relay}", relay).replace("{console}", board), file=sys.stderr, flush=True)
 
     def _next_due(self) -> float:
-        now = time.monotonic()
-        return min([now + _LONGEST_WAIT_S, *(child.due_at for child in self._children if child.due_at is not None)])
+        dues = [child.due_at for child in self._children]
+        dues.append(self._renewal.due_at if self._renewal is not None else None)
+        return min([time.monotonic() + _LONGEST_WAIT_S, *(due for due in dues if due is not None)])
 
     def _wait(self, until: float) -> set[int]:
         """Until a signal, a child's word or that monotonic time. Gives the signals that came."""
         poll = select.poll()
         poll.register(self._signals, select.POLLIN)
-        for child in self._children:
+        children = [*self._children, *(self._renewal.processes if self._renewal is not None else ())]
+        for child in children:
             if child.ready_fd is not None:
                 poll.register(child.ready_fd, select.POLLIN)
         # Rounded up: a millisecond early would be a turn for nothing.
         readable = {fd for fd, _ in poll.poll(max(until - time.monotonic(), 0.0) * 1000 + 1)}
-        for child in self._children:
+        for child in children:
             if child.ready_fd in readable:
                 child.hear()
         if self._stand_in is not None:
             self._stand_in.poll()  # no zombie of it
         return take_signals(self._signals) if self._signals in readable else set()
 
-    def _stop(self) -> int:
+    def _stop(self, renewal: Renewal) -> int:
         """Relays finish their calls, then the observer reads what they wrote. A second signal ends at once."""
-        relays, observer = self._children[:-1], self._children[-1:]
-        for child in self._children:
-            child.sock.close()  # new connections are refused from now on
-        done = self._end(relays, self._config.drain_s + 5.0) and self._end(observer, _OBSERVER_S)
-        for child in self._children:
+        self._manager.tell("STOPPING=1")
+        everyone = [*self._children, *renewal.processes]
+        relays = [child for child in everyone if child.name != OBSERVER]
+        observers = [child for child in everyone if child.name == OBSERVER]
+        for child in everyone:
+            for sock in (child.sock, *child.adopted):
+                sock.close()  # new connections are refused from now on
+        done = self._end(relays, renewal.config.drain_s + 5.0) and self._end(observers, _OBSERVER_S)
+        for child in everyone:
             if child.running and child.process is not None:
                 child.process.kill()
         if self._stand_in is not None:
