@@ -20,6 +20,7 @@ from proxy.wire.litellm import LiteLLM
 from proxy.wire.meaning import Durations, Meaning
 from proxy.wire.pacing import pace_of
 from proxy.wire.routes import match
+from proxy.wire.striking import strike_name
 from proxy.wire.trace_context import SAMPLED
 from proxy.wire.verdict import judge
 
@@ -170,7 +171,8 @@ def _seconds(ns: int | None) -> float | None:
 
 
 def _user_agent(started: Started) -> str | None:
-    return None if started.user_agent is None else one_line(started.user_agent, _USER_AGENT_CHARACTERS) or None
+    said = started.user_agent
+    return None if said is None else strike_name(one_line(said, _USER_AGENT_CHARACTERS)) or None
 
 
 def _sent_span(started: Started) -> str | None:

@@ -301,6 +301,10 @@ class AnswerHead:
             lines[index - 1] = line
         return b"".join(lines)
 
+    def strike(self, secret: bytes) -> None:
+        """Blank a secret of ours wherever an upstream repeats it."""
+        self._lines[:] = [line.replace(secret, b"*" * len(secret)) for line in self._lines]
+
     def frame(self, framing: Framing, *, length: int = 0) -> None:
         """Tell the body's end in another way than the upstream did."""
         self.framing = framing

@@ -24,6 +24,7 @@ from proxy.relay.connection import UpstreamConnection
 from proxy.relay.deadlines import Deadlines
 from proxy.relay.faults import Fault
 from proxy.relay.heads import AnswerHead
+from proxy.relay.key_filter import KeyFilter
 from proxy.wire.injection import UsageFilter, unasked_style
 
 # A chunk as every server of ours writes it: plain size, no extension.
@@ -79,7 +80,7 @@ class Passage:
         self._answer = AnswerReader(head_only=client.head_only, http_1_0=client.http_1_0)
         self._head: AnswerHead | None = None
         self._held: list[bytes] | None = None
-        self._filter: UsageFilter | None = None
+        self._filter: UsageFilter | KeyFilter | None = None
         self._injected = injected
         self._chunked_in = self._by_chunk = self._paused = False
         self._since = 0.0  # since when the upstream has been silent, if nothing was read after it
@@ -253,12 +254,14 @@ class Passage:
             return
         self._head = head
         call.notes.status = status
-        call.answer_head = head.kept()
         call.take_request_id(head.request_id)
         if self._injected and status == 200 and head.readable_events:
             path = call.notes.target.partition("?")[0]
             self._filter = UsageFilter(unasked_style(path, litellm=head.from_litellm))
-        if self._filter is not None and head.length is not None:
+        if self._upstream.key is not None and status >= 400:
+            self._hide_key(self._upstream.key.encode("latin-1"), head)
+        call.answer_head = head.kept()
+        if isinstance(self._filter, UsageFilter) and head.length is not None:
             # A length of its own, from which something may be taken out: the rest's length is known at its end.
             if head.length <= HELD_BYTES:
                 self._held = []
@@ -268,6 +271,12 @@ class Passage:
             client.persistent = False  # or the body is still under way: nobody will read its rest
         self._chunked_in = head.chunked_in
         self._by_chunk = head.chunked_in and head.framing == "chunked"  # a whole chunk may pass as it is
+
+    def _hide_key(self, key: bytes, head: AnswerHead) -> None:
+        """Servers like to repeat a wrong key in their error: ours reaches neither the client nor the journal."""
+        self._filter = KeyFilter(key)  # it keeps every length
+        head.strike(key)
+        self._call.secrets = [*self._call.secrets, key]
 
     def _take_held(self, out: bytes) -> bytes | None:
         """Keep `out` back; at the end give all that was held, its length told in the head. None: not yet."""

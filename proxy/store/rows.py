@@ -44,6 +44,8 @@ def stored_call(row: RowMapping, tool_events: tuple[ToolEvent, ...] = ()) -> Sto
 def open_row(opened: OpenCall) -> Row:
     """An open call as a row of `open_calls`."""
     started = opened.started
+    if "?" in started.target:  # clients put keys there; what is left names the route
+        started = msgspec.structs.replace(started, target=started.target.partition("?")[0])
     try:
         text = msgspec.json.encode(started)
     except UnicodeEncodeError:  # targets keep foreign bytes as lone surrogates; Python's own JSON escapes them

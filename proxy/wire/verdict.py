@@ -26,6 +26,7 @@ from proxy.wire.answers import READERS
 from proxy.wire.errors import word_of_error, word_of_status
 from proxy.wire.foreign import one_line
 from proxy.wire.meaning import Meaning
+from proxy.wire.striking import strike
 
 MESSAGE_CHARACTERS = 500
 
@@ -122,4 +123,4 @@ def _status(finished: Finished) -> int:
 
 
 def _line(message: str | None) -> str | None:
-    return None if message is None else one_line(message, MESSAGE_CHARACTERS) or None
+    return None if message is None else strike(one_line(message, MESSAGE_CHARACTERS)) or None

@@ -1,0 +1,56 @@
+"""An upstream that repeats our key in its error tells it to nobody, however the bytes come."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proxy.relay.key_filter import KeyFilter
+
+from .conftest import MakeRelay
+from .peer import ask, chat
+from .rig import upstream
+from .scripted import Scripted, answers
+
+KEY = b"sk-sk-upstream-0123456789"
+
+
+@given(st.lists(st.sampled_from([KEY, KEY[:5], KEY[:-1], b"x", b"sk-", b""]), max_size=8), st.data())
+def test_any_cut_gives_the_same(parts: list[bytes], data: st.DataObject) -> None:
+    whole = b"".join(parts)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(whole)), max_size=8)))
+    filter_ = KeyFilter(KEY)
+    pieces = [whole[a:b] for a, b in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
+    passed = b"".join([filter_.feed(piece) for piece in pieces]) + filter_.flush()
+
+    assert len(passed) == len(whole)
+    assert KEY not in passed
+    assert passed == whole.replace(KEY, b"*" * len(KEY))
+
+
+async def test_neither_the_client_nor_the_journal_gets_it(make_relay: MakeRelay) -> None:
+    told = b'{"error":{"message":"Invalid key: %b, really %b"}}' % (KEY, KEY)
+    head = b"HTTP/1.1 401 Unauthorized\r\nX-Told: %b\r\n" % KEY
+    plain = head + b"Content-Length: %d\r\n\r\n%b" % (len(told), told)
+    chunks = b"".join(b"5\r\n%b\r\n" % told[n : n + 5] for n in range(0, len(told) - 4, 5))
+    rest = told[len(told) // 5 * 5 :]
+    chunked = head + b"Transfer-Encoding: chunked\r\n\r\n" + chunks
+    chunked += (b"%x\r\n%b\r\n" % (len(rest), rest) if rest else b"") + b"0\r\n\r\n"
+    for answer_bytes in (plain, chunked):
+        async with Scripted(answers(answer_bytes)) as server:
+            rig = await make_relay((upstream(server.port, key=KEY.decode()),))
+            answer = await ask(rig.port, chat())
+            exchange = await rig.last()
+
+        assert KEY in server.seen[0].raw_head
+        assert (answer.status, answer.body) == (401, told.replace(KEY, b"*" * len(KEY)))
+        assert KEY not in answer.raw_head
+        assert KEY not in exchange.answer_head + exchange.answer_body
+
+
+async def test_a_head_request_keeps_its_length(make_relay: MakeRelay) -> None:
+    async with Scripted(answers(b"HTTP/1.1 404 Not Found\r\nContent-Length: 77\r\n\r\n")) as server:
+        rig = await make_relay((upstream(server.port, key=KEY.decode()),))
+        answer = await ask(rig.port, b"HEAD /v1/models HTTP/1.1\r\nHost: localhost\r\n\r\n")
+
+    assert (answer.status, answer.value(b"content-length")) == (404, b"77")
