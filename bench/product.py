@@ -35,7 +35,7 @@ class Product:
         self._command = str(Path(sys.executable).with_name("sightglass"))
         self._env = {name: value for name, value in os.environ.items() if not name.startswith("SIGHTGLASS_")}
         self._env |= env or {}
-        self.upstream = upstream or f"http://127.0.0.1:{self.model_port}"
+        self.upstream = f"http://127.0.0.1:{self.model_port}" if upstream is None else upstream
         self.model: subprocess.Popen[bytes] | None = None
         self.supervisor: subprocess.Popen[bytes] | None = None
 
@@ -48,7 +48,7 @@ class Product:
 
     def serve(self, *options: str) -> None:
         """Start Sightglass, with these further options; does not wait."""
-        argv = [self._command, "serve", "--upstream", self.upstream]
+        argv = [self._command, "serve", *(["--upstream", self.upstream] if self.upstream else [])]
         argv += ["--port", str(self.port), "--console-port", str(self.console_port), "--data", str(self.data)]
         if self.workers is not None:  # else the settings say
             argv += ["--workers", str(self.workers)]
