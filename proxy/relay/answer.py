@@ -38,6 +38,7 @@ class AnswerReader:
         "_reason",
         "_start",
         "_start_bytes",
+        "_without_body",
         "body",
         "complete",
         "head",
@@ -55,6 +56,7 @@ class AnswerReader:
         self._interim = False
         self._start = b""  # first bytes of the answer
         self._start_bytes = 0  # read before the head was whole
+        self._without_body = 0  # bytes read in a row that were chunk sizes, extensions or trailers
         self.head: AnswerHead | None = None
         self.status = 0
         self.body: list[bytes] = []  # of the reads since the passage took it
@@ -77,8 +79,15 @@ class AnswerReader:
             if not self.complete:
                 raise MalformedError(str(error.__context__ or error)[:200]) from None
             self.reusable = False
-        if self.head is None and self._start_bytes > _HEAD_BYTES:
-            raise MalformedError("its head is too long")
+        if self.head is None:
+            if self._start_bytes > _HEAD_BYTES:
+                raise MalformedError("its head is too long")
+        elif self.body:
+            self._without_body = 0
+        elif not self.complete:
+            self._without_body += len(data)
+            if self._without_body > _HEAD_BYTES:
+                raise MalformedError("its chunks or trailers are too long")
 
     def close(self) -> None:
         """No more is read. Parser and reader hold each other: let go, or only the collector would free them."""

@@ -27,6 +27,10 @@ from proxy.relay.outbox import Outbox
 # Piece timings kept of one call; later reads are added to the last one. 100,000 x 12 bytes = 1.2 MB.
 PIECES_KEPT: Final = 100_000
 
+# A piece of three bytes takes 36 in memory: so many at most are kept by themselves, then joined.
+_RECENT_PIECES: Final = 1024
+_BLOCK_BYTES: Final = 4096
+
 _random_bits: Final = Random().getrandbits  # noqa: S311 - seeded from the system; ids need to be unlike, not secret
 # What a request id may be made of to be taken over: visible ASCII, as header values in logs and URLs.
 _ID_BYTES: Final = frozenset(range(0x21, 0x7F))
@@ -45,6 +49,7 @@ class Call:
 
     __slots__ = (
         "_answer",
+        "_answer_blocks",
         "_answer_bytes",
         "_answer_tail",
         "_head_room",
@@ -101,13 +106,14 @@ class Call:
         self._settings = settings
         self._request: list[bytes] = []
         self._request_kept = 0
-        self._answer: list[bytes] = []
+        self._answer: list[bytes] = []  # the last pieces of those kept from the begin
+        self._answer_blocks: list[bytes] = []  # those before, joined
         self._answer_bytes = 0
         self._head_room = settings.answer_bytes - settings.answer_bytes // 4  # bytes kept from its begin
-        self._answer_tail: deque[bytes] | None = None
+        self._answer_tail: deque[bytearray] | None = None
         self._tail_bytes = 0
-        self._times: list[float] = []
-        self._sizes: list[int] = []
+        self._times = array("d")
+        self._sizes = array("I")
 
     def take_request_id(self, value: bytes | None) -> None:
         """A sane x-request-id becomes the call's: the client's, else the upstream's, else it stays the one we made."""
@@ -143,7 +149,11 @@ class Call:
             sizes[-1] = min(sizes[-1] + size, 0xFFFFFFFF)
         self._answer_bytes += size
         if self._answer_tail is None and self._answer_bytes <= self._head_room:
-            self._answer.append(piece)
+            recent = self._answer
+            recent.append(piece)
+            if len(recent) >= _RECENT_PIECES:
+                self._answer_blocks.append(b"".join(recent))
+                recent.clear()
         else:
             self._keep_tail(piece)
 
@@ -168,10 +178,10 @@ class Call:
             ),
         )
         self._answer.clear()
+        self._answer_blocks.clear()
         self._answer_tail = None
         self._answer_bytes = self._tail_bytes = 0
-        self._times.clear()
-        self._sizes.clear()
+        self._times, self._sizes = array("d"), array("I")
         self.answer_head = b""
         self.notes.status = self.notes.upstream_status = None
         self.headers_at = self.last_read_at = None
@@ -204,7 +214,7 @@ class Call:
             request_body=b"".join(self._request),
             answer_head=self.answer_head,
             answer_body=body,
-            pieces=array("d", self._times).tobytes() + array("I", self._sizes).tobytes(),
+            pieces=self._times.tobytes() + self._sizes.tobytes(),
         )
         journal.counters.words[Counter.ENDED] += 1
         self._outbox.keep(frames.FINISHED, notes.call_id, buffers)
@@ -223,14 +233,17 @@ class Call:
             piece = piece[room:]
             self._answer_tail = deque()
         tail, most = self._answer_tail, self._settings.answer_bytes // 4
-        tail.append(piece)
+        if tail and len(tail[-1]) < _BLOCK_BYTES:
+            tail[-1] += piece
+        else:
+            tail.append(bytearray(piece))
         self._tail_bytes += len(piece)
         while tail and self._tail_bytes - len(tail[0]) >= most:
             self._tail_bytes -= len(tail.popleft())
 
     def _kept_answer(self) -> bytes:
         """The answer as kept; notes what was left out of its middle."""
-        head = b"".join(self._answer)
+        head = b"".join((*self._answer_blocks, *self._answer))
         if self._answer_tail is None:
             return head if (self.notes.status or 0) < 400 else self._struck(head)
         tail = b"".join(self._answer_tail)

@@ -277,6 +277,8 @@ class AnswerHead:
             lines.append(b"%b: %b\r\n" % (name, value))
         if named:
             self._drop(named)
+        if status == 204 and self._framing_at >= 0:
+            self._lines[self._framing_at] = b""  # RFC 9110 section 8.6: it has no length
         self.framing: Framing = self._choose(http_1_0=http_1_0, no_body=no_body or status in _NO_BODY)
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,23 @@ async def test_a_call_is_finished_once(outbox: Outbox, tmp_path: Path) -> None:
 
     assert [frame.kind for frame in found] == [frames.STARTED, frames.FINISHED]
     assert found[1].exchange().finished.error_code == "client_left"
+
+
+async def test_tiny_pieces_take_little_more_memory_than_their_bytes(outbox: Outbox, tmp_path: Path) -> None:
+    call = make_call(outbox, answer_bytes=800_000)
+    tracemalloc.start()
+    for number in range(400_000):
+        call.sent_by_upstream(b"%03d" % (number % 1000), call.began_at + number)
+    taken = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    call.finish(None)
+    exchange = kept(outbox, tmp_path)[0].exchange()
+
+    assert taken < 3_500_000  # 0.8 MB of bytes, 1.2 MB of times
+    whole = b"".join(b"%03d" % (number % 1000) for number in range(400_000))
+    cut, begin = exchange.finished.answer_cut, exchange.finished.answer_head_kept
+    assert exchange.answer_body == whole[:begin] + whole[begin + cut :]
+    assert sum(size for _, size in exchange.pieces) == len(whole)
 
 
 async def test_pieces_beyond_the_bound_are_added_to_the_last(

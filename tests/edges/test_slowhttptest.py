@@ -1,0 +1,53 @@
+"""slowhttptest (Debian) against the running product, in its head, body and reading modes: others are served."""
+
+from __future__ import annotations
+
+import shutil
+import statistics
+import subprocess
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from bench.product import Product
+
+PROGRAM = shutil.which("slowhttptest")
+MODES = {
+    "head": ["-H", "-i", "1", "-x", "20"],
+    "body": ["-B", "-i", "1", "-s", "8192", "-x", "10"],
+    "read": ["-X", "-w", "10", "-y", "20", "-n", "1", "-z", "32", "-k", "3"],
+}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(PROGRAM is None, reason="slowhttptest is not installed")
+@pytest.mark.parametrize("mode", MODES)
+def test_others_are_served_under_a_slow_attack(tmp_path: Path, mode: str) -> None:
+    env = {"SIGHTGLASS_LIMITS__HEAD_S": "3", "SIGHTGLASS_LIMITS__BODY_S": "3", "SIGHTGLASS_LIMITS__SEND_S": "3"}
+    product = Product(tmp_path, env=env | {"SIGHTGLASS_DRAIN_S": "1"})
+    product.start_model()
+    product.serve()
+    product.wait_serving()
+    command = [str(PROGRAM), "-c", "400", "-r", "200", "-l", "8", "-p", "3", *MODES[mode]]
+    command += ["-u", f"{product.url}/v1/chat/completions"]
+    attack = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        took = []
+        while attack.poll() is None:
+            began = time.monotonic()
+            with urllib.request.urlopen(f"{product.url}/v1/models", timeout=5) as answer:
+                assert answer.status == 200
+            took.append(time.monotonic() - began)
+            time.sleep(0.05)
+        told, _ = attack.communicate()
+        assert len(took) >= 30
+        assert statistics.quantiles(took, n=20)[-1] < 1.0, took
+        assert (
+            "service available:   YES" in told.replace("\x1b[0m", "").replace("\x1b[32m", "")[-2000:] or "YES" in told
+        )
+    finally:
+        attack.kill()
+        attack.communicate()
+        product.stop()
