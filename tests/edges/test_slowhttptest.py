@@ -29,7 +29,7 @@ def test_others_are_served_under_a_slow_attack(tmp_path: Path, mode: str) -> Non
     product = Product(tmp_path, env=env | {"SIGHTGLASS_DRAIN_S": "1"})
     product.start_model()
     product.serve()
-    product.wait_serving()
+    product.wait_serving(timeout_s=60)
     command = [str(PROGRAM), "-c", "400", "-r", "200", "-l", "8", "-p", "3", *MODES[mode]]
     command += ["-u", f"{product.url}/v1/chat/completions"]
     attack = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
