@@ -67,6 +67,7 @@ def _tell(findings: list[Finding], *, as_json: bool) -> NoReturn:
 
 def examine(config: Config, upstreams: tuple[ResolvedUpstream, ...]) -> list[Finding]:
     """All that can be looked at, in the order people care for."""
+    from proxy.cli.doctor.access import examine_access
     from proxy.cli.doctor.directory import examine_directory
     from proxy.cli.doctor.machine import examine_clock, examine_limits, examine_parts
     from proxy.cli.doctor.ports import examine_ports
@@ -76,6 +77,7 @@ def examine(config: Config, upstreams: tuple[ResolvedUpstream, ...]) -> list[Fin
         *examine_upstreams(upstreams),
         *examine_ports(config),
         *examine_directory(config),
+        *examine_access(config),
         examine_clock(),
         examine_limits(),
         *examine_parts(config.prices),
