@@ -55,6 +55,7 @@ def welcome(config: Config, *, upstream: str, stand_in: bool, model: str | None)
     lines += [
         f"  clients   {relay}/v1" + ("" if stand_in else f"  ->  {upstream}"),
         f"  console   {console}  (/metrics, /health)",
+        *([f"  token     {_token_place(config)}  (the console asks for it)"] if console_guarded(config) else []),
         f"  data      {config.data}",
         "",
     ]
