@@ -238,6 +238,7 @@ class AnswerHead:
         "_encoded",
         "_event_stream",
         "_framing_at",
+        "_json",
         "_lines",
         "_struck",
         "chunked_in",
@@ -260,7 +261,7 @@ class AnswerHead:
         self.length: int | None = None
         self.chunked_in = False
         self.request_id: bytes | None = None
-        self.from_litellm = self._event_stream = self._encoded = False
+        self.from_litellm = self._event_stream = self._json = self._encoded = False
         self._framing_at = -1
         self._struck: list[tuple[int, bytes]] = []
         lines = [b"HTTP/1.1 %d %b\r\n" % (status, reason)]
@@ -283,8 +284,8 @@ class AnswerHead:
 
     @property
     def readable_events(self) -> bool:
-        """Whether the body is an event stream that we can read as it passes."""
-        return self._event_stream and not self._encoded
+        """Whether the body may hold events that we can read as it passes: SDKs take them under any type but JSON's."""
+        return not (self._json or self._encoded)
 
     @property
     def sealed_events(self) -> bool:
@@ -339,6 +340,7 @@ class AnswerHead:
             self._framing_at = len(self._lines)
         elif special == b"content-type":
             self._event_stream = value.lower().startswith(b"text/event-stream")
+            self._json = b"json" in value.lower()
         elif special == b"transfer-encoding":
             if self.chunked_in or self.http_1_0_in or value.strip().lower() != b"chunked":
                 # We asked for no other coding (TE), and llhttp would read such a body in its own way.

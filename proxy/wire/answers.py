@@ -130,6 +130,8 @@ def _read_answer(draft: Draft, reader: Reader | None, looked: Looked, *, refused
 def _read_json(draft: Draft, reader: Reader | None, looked: Looked, *, refused: bool) -> None:
     said = foreign.parse_json(looked.body) if looked.gap_at is None else None
     if refused:
+        if isinstance(said, list) and len(said) == 1:  # Gemini's OpenAI-style errors
+            said = said[0]
         draft.fail(read_refusal(said) if isinstance(said, dict) else from_plain_text(looked.body))
     elif reader is None:
         return

@@ -15,7 +15,8 @@ from proxy.wire.meaning import Unread
 from proxy.wire.unpacking import codings_of, unpack
 
 Form = Literal["empty", "json", "sse", "ndjson"]
-_SSE_STARTS: Final = (b"data:", b"event:", b"id:", b"retry:", b":", b"\xef\xbb\xbfdata:")
+_SSE_EVENTS: Final = (b"data:", b"event:", b"\xef\xbb\xbfdata:")  # no JSON begins so
+_SSE_STARTS: Final = (*_SSE_EVENTS, b"id:", b"retry:", b":")
 
 
 class Looked(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,8 +37,8 @@ class Looked(msgspec.Struct, frozen=True, kw_only=True):
             return "sse"
         if "ndjson" in self.content_type or "jsonl" in self.content_type:
             return "ndjson"
-        if not self.content_type and self.body.lstrip().startswith(_SSE_STARTS):
-            return "sse"
+        if self.body.lstrip().startswith(_SSE_STARTS if not self.content_type else _SSE_EVENTS):
+            return "sse"  # also as text/plain or application/json: SDKs read it without a look at the type
         return "json"
 
     def parts(self) -> Iterator[tuple[bytes, int]]:

@@ -166,13 +166,15 @@ def _read_choice(draft: Draft, choice: dict[str, Any], where: str) -> tuple[bool
     thought = foreign.as_text(message.get("reasoning")) or foreign.as_text(message.get("reasoning_content"))
     text, refusal = foreign.text_of(message.get("content")), foreign.as_text(message.get("refusal"))
     draft.reasoning.append(thought)
-    draft.text.append(text)
     draft.refusal.append(refusal)
     called = _read_calls(draft, message)
+    spoken = foreign.as_object(message.get("audio"))
+    text = text or foreign.as_text(spoken.get("transcript"))
+    draft.text.append(text)
     draft.finish(choice.get("finish_reason"))
     for token in foreign.as_list(foreign.as_object(choice.get("logprobs")).get("content")):
         draft.logprob(foreign.as_object(token).get("logprob"))
-    return bool(text or refusal or called), bool(thought)
+    return bool(text or refusal or called or spoken.get("data")), bool(thought)
 
 
 def _read_calls(draft: Draft, message: dict[str, Any]) -> bool:

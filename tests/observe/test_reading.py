@@ -246,6 +246,20 @@ def test_an_interrupted_call_says_what_was_known() -> None:
     assert (record.duration_s, record.status, record.user_agent) == (None, None, "a b")
 
 
+@pytest.mark.parametrize("content_type", [b"text/plain", b"application/json", b"application/octet-stream"])
+def test_a_stream_under_a_wrong_type_is_read_as_sdks_read_it(content_type: bytes) -> None:
+    record, meaning = read_call(chat(token("a") + STOP + DONE, content_type=content_type))
+
+    assert (record.outcome, meaning.text, record.completion_tokens) == ("ok", "a", 1)
+
+
+def test_an_error_in_a_list_is_read() -> None:
+    body = b'[{"error":{"code":400,"message":"no such model","status":"INVALID_ARGUMENT"}}]'
+    record, _ = read_call(chat(body, content_type=b"application/json", status=400, upstream_status=400))
+
+    assert (record.outcome, record.error_message) == ("rejected", "no such model")
+
+
 @pytest.mark.parametrize("folder", ["ollama-0.24", "ollama-0.33"])
 @pytest.mark.parametrize("name", ["responses-plain", "responses-stream", "responses-think-stream"])
 def test_details_that_ollama_always_writes_as_zero_are_unknown(folder: str, name: str) -> None:

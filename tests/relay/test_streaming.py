@@ -186,6 +186,21 @@ async def test_a_refusal_of_another_kind_is_passed_on_and_not_taken_for_one_of_t
     assert [ASKED in seen.body for seen in server.seen] == [True, False, True, False]
 
 
+@pytest.mark.parametrize(
+    "fields", [b"Content-Type: text/plain\r\n", b"", b"Content-Type: application/octet-stream\r\n"]
+)
+async def test_the_usage_event_is_taken_out_under_any_type(make_relay: MakeRelay, fields: bytes) -> None:
+    """SDKs read events without a look at the type: so must we."""
+    async with Scripted(answers(chunked(*EVENTS, USAGE, DONE, fields=fields))) as server:
+        rig = await make_relay(server.port)
+        async with connected(rig.port) as peer:
+            answer = await peer.ask(chat(stream=True))
+        exchange = await rig.last()
+
+    assert answer.body == WANTED
+    assert USAGE in exchange.answer_body
+
+
 async def test_a_compressed_stream_is_asked_for_again_without_the_wish(make_relay: MakeRelay) -> None:
     fields = b"Content-Type: text/event-stream\r\nContent-Encoding: gzip\r\n"
     async with Scripted(answers(chunked(b"\x1f\x8bnot for us", fields=fields))) as server:

@@ -36,6 +36,12 @@ def delta(index: int = 0, **said: Any) -> dict[str, Any]:
     return {"choices": [{"index": index, "delta": said, "finish_reason": None}]}
 
 
+def test_spoken_answers_are_tokens_and_their_transcript_is_text() -> None:
+    """OpenAI's audio models: no `content`, the sound in base64, and what it says."""
+    draft = read("openai_chat", delta(audio={"id": "a", "transcript": "Hi"}), delta(audio={"data": "UklGR"}))
+    assert ("".join(draft.text), draft.token_ends) == ("Hi", [100, 200])
+
+
 def test_argument_fragments_are_joined_by_index() -> None:
     def piece(index: int, arguments: str, **more: Any) -> dict[str, Any]:
         return delta(tool_calls=[{"index": index, "function": {"arguments": arguments}, **more}])

@@ -134,6 +134,7 @@ CELLS: dict[tuple[str, str], dict[str, Answer]] = {
     ("text", "openai_chat"): {
         "message.content": message(content="X"),
         "delta.content": [choice(delta={"content": "X"})],
+        "audio.transcript": [choice(delta={"audio": {"transcript": "X"}})],
     },
     ("text", "openai_completions"): {"choices[].text": choice(text="X")},
     ("text", "openai_responses"): {
