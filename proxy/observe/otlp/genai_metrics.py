@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from opentelemetry.metrics import Histogram
-from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics import AlwaysOffExemplarFilter, MeterProvider
 from opentelemetry.sdk.metrics.export import MetricExporter, MetricReader, PeriodicExportingMetricReader
 
 from proxy import __version__
@@ -45,7 +45,10 @@ class GenAiMetrics:
 
     def __init__(self, reader: MetricReader, upstreams: Iterable[ResolvedUpstream], probed: Probed) -> None:
         """reader: what takes the figures away, such as `periodic_reader` gives."""
-        self._provider = MeterProvider([reader], resource=our_resource(), shutdown_on_exit=False)
+        # No exemplars: they belong to spans of this process, and choosing them would cost half of all.
+        self._provider = MeterProvider(
+            [reader], resource=our_resource(), shutdown_on_exit=False, exemplar_filter=AlwaysOffExemplarFilter()
+        )
         meter = self._provider.get_meter(n.SCOPE, __version__, n.SCHEMA_URL)
 
         def histogram(name: str, unit: str, text: str, buckets: Sequence[float]) -> Histogram:

@@ -78,29 +78,31 @@ def _record(line: Line) -> LogRecord:
         record.trace_id = bytes.fromhex(trace_id)
         if isinstance(span_id, str) and len(span_id) == 16:
             record.span_id = bytes.fromhex(span_id)
+    add = record.attributes.add
     for key, value in fields.items():
         if key not in _TOLD:
-            _put(record.attributes.add(key=key).value, value)
+            _put(add(key=key).value, value)
     return record
 
 
 def _put(into: AnyValue, value: Any) -> None:
-    if isinstance(value, bool):
-        into.bool_value = value
-    elif isinstance(value, str):
+    kind = type(value)
+    if kind is str:
         into.string_value = value
-    elif isinstance(value, int):
-        into.int_value = max(min(value, 2**63 - 1), -(2**63))
-    elif isinstance(value, float):
+    elif kind is float:
         into.double_value = value
-    elif isinstance(value, (list, tuple)):
+    elif kind is bool:
+        into.bool_value = value
+    elif kind is int:
+        into.int_value = max(min(value, 2**63 - 1), -(2**63))
+    elif kind is dict:
+        into.kvlist_value.SetInParent()
+        for key, entry in value.items():
+            _put(into.kvlist_value.values.add(key=key).value, entry)
+    elif value is not None:
         into.array_value.SetInParent()
         for entry in value:
             _put(into.array_value.values.add(), entry)
-    elif isinstance(value, dict):
-        into.kvlist_value.SetInParent()
-        for key, entry in value.items():
-            _put(into.kvlist_value.values.add(key=str(key)).value, entry)
 
 
 def _unix_ns(timestamp: str) -> int:
