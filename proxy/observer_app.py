@@ -38,6 +38,7 @@ from proxy.orphans import watch_parent
 from proxy.processes import ChildArguments, child_arguments, read_admin_token, read_settings, tell_ready
 
 if TYPE_CHECKING:
+    from proxy.analyse.drift.live import LiveDrift
     from proxy.observe.quality.judge import Judge
 
 _LOOK_S: Final = 0.5  # prices want to know what the upstream is, calls which model; a mute one is not waited for
@@ -53,6 +54,15 @@ def open_judge(config: Config, guards: Guards, metrics: Metrics) -> Judge | None
     judge = Judge(config, guards, told=metrics.graded)
     metrics.at_scrape(lambda: metrics.set(JUDGE_ANSWERS, {(fate,): count for fate, count in judge.fates.items()}))
     return judge
+
+
+def open_drift(config: Config, guards: Guards, metrics: Metrics) -> LiveDrift | None:
+    """The drift detector; None = it is off, and numpy is not imported."""
+    if not config.drift.enabled:
+        return None
+    from proxy.analyse.drift.live import LiveDrift
+
+    return LiveDrift(config, guards, metrics)
 
 
 async def serve(arguments: ChildArguments, config: Config, upstreams: tuple[ResolvedUpstream, ...]) -> None:
@@ -82,7 +92,14 @@ async def serve(arguments: ChildArguments, config: Config, upstreams: tuple[Reso
     judge = open_judge(config, guards, metrics)
     call_log = CallLog(config.log, outputs)
     sinks: tuple[Sink, ...] = (metrics, call_log, *exports.sinks, *((judge,) if judge is not None else ()))
-    observing = Observing(config, sinks, guards, watcher.kind, watcher=watcher, opened=opened)
+    drift = open_drift(config, guards, metrics)
+    if drift is not None:
+        sinks = (*sinks, drift.watch)
+    observing = Observing(
+        config, sinks, guards, watcher.kind, watcher=watcher, opened=opened,
+        signalling=drift.signalling if drift is not None else None,
+        reader=drift.watch if drift is not None else None,
+    )  # fmt: skip
     Scrape(metrics, observing, watcher, outputs, exports, Path(config.data))
     health = Health(config, upstreams, observing, watcher, metrics.last_success)
     console = Console(config, health, Exposition(metrics), admin_token=read_admin_token(arguments.settings_fd))

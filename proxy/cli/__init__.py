@@ -16,6 +16,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "calls": ("proxy.cli.calls", "Print the calls that were seen."),
     "events": ("proxy.cli.events", "Print what changed at the upstreams, the newest last."),
     "reload": ("proxy.cli.reload", "Take over new settings, without refusing or cutting a call."),
+    "drift": ("proxy.cli.drift", "Notice that a model changed: look over recorded answers, read and accept alarms."),
     "keys": ("proxy.cli.keys", "Give clients keys, list them, revoke them."),
     "token": ("proxy.cli.token", "Say where the console's admin token is; make it if there is none."),
     "doctor": ("proxy.cli.doctor", "Look for what is wrong, and say what to do about it."),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from proxy.core.outcomes import CostSource, Outcome, TokensSource
+from proxy.core.signal_row import SignalRow
 from proxy.core.tool_event import ToolEvent
 
 
@@ -96,3 +97,4 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
     trace_id: str | None = None  # W3C: the client's, or one that we began; None = neither was there
     span_id: str | None = None  # of our SERVER span; None = tracing is off, or this trace is not sent
     key_name: str | None = None  # whose key of ours the client showed; not a claim
+    signals: SignalRow | None = None  # a table of its own in the ledger; not read back with the call

@@ -24,7 +24,7 @@ RENAMED: Final = {
 }
 
 # What the ledger keeps for the observer alone.
-INSIDE: Final = frozenset({"conversation_hash"})
+INSIDE: Final = frozenset({"conversation_hash", "signals"})
 
 # The order of the keys: who and what, how it ended, tokens and money, times, the rest.
 NAMES: Final = (

@@ -422,6 +422,26 @@ class Sentry(Section, frozen=True, kw_only=True):
     environment: Annotated[str | None, Meta(description="As `prod`. Unset: SENTRY_ENVIRONMENT.")] = None
 
 
+class Drift(Section, frozen=True, kw_only=True):
+    """Notice that the model behind a route changed: docs/drift.md."""
+
+    enabled: Annotated[
+        bool, Meta(description="Look at each answer, off everybody's path, and tell when a model changed.")
+    ] = True
+    false_alarm_days: Annotated[
+        Annotated[float, Meta(gt=0, le=3650)],
+        Meta(description="One false alarm in so many days is accepted, all routes and models together."),
+    ] = 30.0
+    warm_up_answers: Annotated[
+        Annotated[int, Meta(ge=200, le=2000)],
+        Meta(description="Answers that a baseline is learned from. Fewer: on watch sooner, small changes found later."),
+    ] = 500
+    latency_tolerance: Annotated[
+        Annotated[float, Meta(ge=0.05, le=5)],
+        Meta(description="Slower by less than this share, for as many tokens and as much load, is no alarm."),
+    ] = 0.22
+
+
 class Price(Section, frozen=True, kw_only=True):
     """Own price of a model: by tokens, by seconds of work, or by electricity; one of them. Wins over the price file."""
 
@@ -529,6 +549,7 @@ class Config(Section, frozen=True, kw_only=True):
     otel: Otel = Otel()
     sentry: Sentry = Sentry()
     quality: Quality = Quality()
+    drift: Drift = Drift()
     prices: Annotated[
         dict[str, Price],
         Meta(description="Own prices by model name; patterns (* and ?) are allowed, the first match wins."),

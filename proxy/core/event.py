@@ -18,7 +18,9 @@ ChangeKind = Literal[
     "version",  # of the server
 ]
 CHANGE_KINDS: Final[tuple[ChangeKind, ...]] = get_args(ChangeKind)
-EventKind = ChangeKind
+# What the drift detector said: docs/drift.md.
+DriftKind = Literal["drift_baseline", "drift_raised", "drift_recovered", "drift_accepted"]
+EventKind = ChangeKind | DriftKind
 
 NAMES: Final = ("event_id", "at", "kind", "upstream", "model", "before", "after", "details")
 

@@ -15,6 +15,7 @@ Part = Literal[
     "conversation",  # which call goes on from which
     "tools",
     "scoring",  # quality of answers, scorers of the user among it
+    "drift",  # signals of answers, the detector that reads them
     "judge",
     "keys",  # clients' keys brought to one state in ledger and control snapshot
     "metrics",

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import msgspec
 from msgspec.structs import replace
@@ -31,6 +31,9 @@ from proxy.observe.upstream_kind import effective_kind
 from proxy.observe.upstreams.watcher import Watcher
 from proxy.wire.answers import request_object
 from proxy.wire.meaning import Meaning
+
+if TYPE_CHECKING:
+    from proxy.observe.quality.signalling import Signalling  # brings numpy
 
 Probed = Callable[[str | None], UpstreamKind | None]  # name of an upstream -> what the probe found there
 
@@ -57,9 +60,11 @@ class Interpreter:
         watcher: Watcher | None = None,
         estimate_tokens: bool = False,
         attribution: Attribution | None = None,
+        signalling: Signalling | None = None,
     ) -> None:
         """`prices` None: pricing could not be set up; each cost is then unknown and says so.
 
+        signalling: makes the signals of answers; None = nobody does.
         watcher: says which model answered; None = nobody does. attribution: None = one with a key of its own.
         """
         self._guards = guards
@@ -68,6 +73,7 @@ class Interpreter:
         self._probed = probed
         self._estimate_tokens = estimate_tokens
         self._attribution = attribution or Attribution(guards, os.urandom(32))
+        self._signalling = signalling
 
     def observed(self, frame: Frame) -> Observed | None:
         """The call of a finished frame; None when not even its meta can be read (counted, logged)."""
@@ -80,6 +86,7 @@ class Interpreter:
             return self._bare(frame, error)
         record = self._valued(self._stamped(record), meaning, exchange)
         record = self._attribution.attributed(record, meaning, exchange.request_head, request)
+        record = self._signalled(record, meaning, request)
         return Observed(record=record, exchange=exchange, meaning=meaning, request=request)
 
     def recall(self, ledger: Remembering) -> None:
@@ -98,6 +105,18 @@ class Interpreter:
         except Exception as error:
             self._guards.note("pricing", error, call_id=record.call_id)
             return replace(record, observer_errors=(*record.observer_errors, "pricing"))
+
+    def _signalled(self, record: CallRecord, meaning: Meaning, request: dict[str, Any] | None) -> CallRecord:
+        """The record with what the drift detector compares."""
+        if self._signalling is None:
+            return record
+        try:
+            self._guards.force("drift")
+            row = self._signalling.row(record, meaning, request)
+        except Exception as error:
+            self._guards.note("drift", error, call_id=record.call_id)
+            return replace(record, observer_errors=(*record.observer_errors, "drift"))
+        return record if row is None else replace(record, signals=row)
 
     def _stamped(self, record: CallRecord) -> CallRecord:
         """The record with what the watcher knows of the model."""

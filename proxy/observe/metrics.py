@@ -23,6 +23,7 @@ from proxy.observe import definitions as d
 from proxy.observe.families import NONE, OTHER, Distribution, Example, Family, Labels, Latest, Numbers, SeriesBudget
 from proxy.observe.guards import Part
 from proxy.observe.observed import Observed
+from proxy.observe.quality.faults import named
 from proxy.observe.speed import tokens_per_second
 from proxy.observe.tool_names import ToolNames
 
@@ -144,6 +145,15 @@ class Metrics(Collector):
             yield self._stores[d.UNCOUNTED.name], (model,), 1
         if record.tool_calls or record.tool_events:
             yield from self._tools(record, model)
+        yield from self._quality(record, model)
+
+    def _quality(self, record: CallRecord, model: str) -> Iterator[Change]:
+        if record.signals is None:
+            return
+        if record.signals.quality is not None:
+            yield self._stores[d.QUALITY.name], (model,), record.signals.quality
+        for fault in named(record.signals.faults):
+            yield self._stores[d.ANSWER_FAULTS.name], (fault,), 1
 
     def _money(self, record: CallRecord, model: str, upstream: str) -> Iterator[Change]:
         if record.cost_nanousd is not None:

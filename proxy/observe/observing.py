@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from proxy.core.config import Config
 from proxy.core.errors import LedgerError
@@ -32,6 +32,9 @@ from proxy.observe.upstreams.keeping import ChangeCounts, Keeper
 from proxy.observe.upstreams.watcher import Watcher
 from proxy.store import Ledger, open_ledger
 
+if TYPE_CHECKING:
+    from proxy.observe.quality.signalling import Signalling  # brings numpy
+
 LOCK_NAME: Final = "observer.lock"
 FINISH_S: Final = 10.0  # after stop(): longest time for what is left in the journal
 _LOOK_S: Final = 0.05
@@ -41,6 +44,12 @@ log = logging.getLogger("sightglass.observer")
 
 # Called once, when the ledger is open: upstream -> when its last good call began, Unix ns.
 Opened = Callable[[Mapping[str, int]], None]
+
+
+class LedgerTurn(Protocol):
+    """Reads what was committed, after each pass; what it raises is counted as `drift`."""
+
+    def turn(self, ledger: Any, /) -> None: ...
 
 
 class Observing:
@@ -55,6 +64,8 @@ class Observing:
         *,
         watcher: Watcher | None = None,
         opened: Opened = lambda _: None,
+        signalling: Signalling | None = None,
+        reader: LedgerTurn | None = None,
         price_file: Callable[[], Path | None] = installed_price_file,
     ) -> None:
         """watcher: stamps calls with their model, and its changes are kept; None = nobody watches."""
@@ -66,6 +77,7 @@ class Observing:
         self._sinks = sinks
         self._probed = probed
         self._watcher = watcher
+        self._signalling, self._reader = signalling, reader
         self._keeper: Keeper | None = None
         self._opened = opened
         self._price_file = price_file
@@ -127,6 +139,7 @@ class Observing:
                 stopping = self._stop.is_set()
                 more = self._turn(self._pipeline)
                 self._keep_changes()
+                self._read_ledger(ledger)
                 if stopping and not more:
                     return
                 if not more:
@@ -155,15 +168,29 @@ class Observing:
         except Exception as error:
             self.guards.note("upstreams", error)
 
+    def _read_ledger(self, ledger: Ledger | None) -> None:
+        """What drift makes of the new calls; its faults keep no call up."""
+        if ledger is None or self._reader is None:
+            return
+        try:
+            if self._signalling is not None and (settled := self._signalling.settled()):
+                ledger.keep_references(settled)
+            self._reader.turn(ledger)
+        except Exception as error:
+            self.guards.note("drift", error)
+
     def _make_pipeline(self, ledger: Ledger) -> Pipeline:
         if self._watcher is not None:
             self._keeper = Keeper(self._watcher, ledger, self.changes)
+        if self._signalling is not None:
+            self._signalling.recall(ledger)
         interpreter = Interpreter(
             self.guards,
             self._prices,
             self._probed,
             watcher=self._watcher,
             estimate_tokens=self._config.estimate_tokens,
+            signalling=self._signalling,
             attribution=Attribution(self.guards, self._key(), baggage=self._config.observer.baggage),
         )
         pipeline = Pipeline(

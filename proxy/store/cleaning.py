@@ -22,7 +22,7 @@ ERRORS_KEPT: Final = 16
 MARK: Final = "ledger"  # in observer_errors of a record that was changed here
 
 _INT64: Final = 2**63
-_LISTS: Final = ("observer_errors", "tool_events")  # no columns of a plain value; the second is cleaned with its rows
+_LISTS: Final = ("observer_errors", "tool_events", "signals")  # no columns of a plain value
 _NAMES: Final = tuple(field.name for field in msgspec.structs.fields(CallRecord))
 
 

@@ -22,6 +22,7 @@ from proxy.store.failures import DATA_ERRORS, ledger_errors
 from proxy.store.reader import LedgerReader
 from proxy.store.rows import call_row, open_call, open_row
 from proxy.store.schema import calls, journal_positions, open_calls
+from proxy.store.signal_rows import keep_references, signal_rows
 from proxy.store.statements import Bulk, Row, Statements
 from proxy.store.tool_events import all_rows
 from proxy.store.upstream_changes import UpstreamChanges
@@ -49,8 +50,9 @@ class Ledger(LedgerReader):
         records = _first_of_each(batch.calls if batch.cleaned else map(clean, batch.calls))
         with self._writing() as connection:
             known, refused = self._insert_calls(connection, records)
-            stored = (record for call_id, record in records.items() if call_id not in known and call_id not in refused)
+            stored = [record for call_id, record in records.items() if call_id not in known and call_id not in refused]
             _insert(connection, self._statements.insert_tool_events, all_rows(stored))
+            _insert(connection, self._statements.insert_signals, signal_rows(stored))
             _insert(connection, self._statements.insert_open, [open_row(call) for call in batch.opened])
             self._statements.delete_open.run(connection, [(clean_text(call_id),) for call_id in batch.closed])
             moved = [(clean_text(writer), *place) for writer, place in batch.positions.items()]
@@ -82,6 +84,11 @@ class Ledger(LedgerReader):
         """
         with self._writing() as connection:
             return upstream_changes.write(connection, changes)
+
+    def keep_references(self, kept: Sequence[tuple[int, bytes, bytes]]) -> None:
+        """Keep what lanes learned from their first answers. Raises as `commit`."""
+        with self._writing() as connection:
+            keep_references(connection, kept)
 
     def positions(self) -> dict[str, tuple[int, int]]:
         """Writer -> (segment, offset) behind the last frame that the ledger holds."""

@@ -14,12 +14,13 @@ from proxy.core.client_key import ClientKey
 from proxy.core.errors import LedgerMissing
 from proxy.core.event import Event, KnownModel, KnownUpstream
 from proxy.core.remembered import RememberedTurn
-from proxy.store import client_keys, tallies, tool_events, upstream_changes
+from proxy.store import client_keys, signal_rows, tallies, tool_events, upstream_changes
 from proxy.store.batch import StoredCall, Totals
 from proxy.store.engine import file_identity, ledger_path, reader_engine, reading
 from proxy.store.failures import ledger_errors
 from proxy.store.rows import stored_call
 from proxy.store.schema import calls
+from proxy.store.signal_rows import LaneCount, StoredSignals
 from proxy.store.tallies import Account
 from proxy.store.versions import check_readable
 
@@ -89,6 +90,26 @@ class LedgerReader:
         """The newest `last` events in the order of their commit, oldest first."""
         with self._asking() as connection:
             return upstream_changes.last_events(connection, last)
+
+    def signals_after(self, seq: int, *, limit: int, lane: int | None = None) -> list[StoredSignals]:
+        """Signals of the answers committed behind that one, oldest first. lane: of that one only."""
+        with self._asking() as connection:
+            return signal_rows.stored_signals(connection, after=seq, limit=limit, lane=lane)
+
+    def drift_events(self, *, after: int = 0) -> list[Event]:
+        """What the drift detector said and what was accepted, behind the event of that id, oldest first."""
+        with self._asking() as connection:
+            return signal_rows.drift_events(connection, after=after)
+
+    def drift_lanes(self) -> list[LaneCount]:
+        """Routes and models that have signals; reads all of these."""
+        with self._asking() as connection:
+            return signal_rows.lanes(connection)
+
+    def references(self) -> list[tuple[int, bytes, bytes]]:
+        """What lanes learned from their first answers."""
+        with self._asking() as connection:
+            return signal_rows.references(connection)
 
     def known_models(self) -> list[KnownModel]:
         """What the upstreams' models were at the last look."""

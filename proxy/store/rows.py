@@ -15,9 +15,11 @@ from proxy.store.batch import OpenCall, StoredCall
 from proxy.store.cleaning import clean_text
 from proxy.store.statements import CALL_COLUMNS, Row
 
-# A row is the record's tuple, but for two lists: one is JSON text there, the other is rows of a table of its own.
-assert tuple(name for name in CallRecord.__struct_fields__ if name != "tool_events") == CALL_COLUMNS
+# A row is the record's tuple, but for a list that is JSON text there, and for what has a table of its own.
+_APART: Final = ("tool_events", "signals")
+assert tuple(name for name in CallRecord.__struct_fields__ if name not in _APART) == CALL_COLUMNS
 _EVENTS: Final = CallRecord.__struct_fields__.index("tool_events")
+_SIGNALS: Final = CallRecord.__struct_fields__.index("signals")
 _ERRORS: Final = CALL_COLUMNS.index("observer_errors")
 
 _decode_started: Final = msgspec.json.Decoder(Started).decode
@@ -26,7 +28,7 @@ _decode_started: Final = msgspec.json.Decoder(Started).decode
 def call_row(record: CallRecord) -> Row:
     """The record as a row of `calls`, without `seq`. The record must be clean."""
     values = list(msgspec.structs.astuple(record))
-    del values[_EVENTS]
+    del values[_SIGNALS], values[_EVENTS]  # the later one first
     errors = values[_ERRORS]
     values[_ERRORS] = msgspec.json.encode(errors).decode() if errors else None
     return tuple(values)

@@ -11,7 +11,7 @@ from typing import Final
 
 from sqlalchemy import BigInteger, Boolean, Column, Double, Index, Integer, LargeBinary, MetaData, Table, Text
 
-HEAD: Final = "0007"  # revision of the newest migration; a test compares it with alembic's
+HEAD: Final = "0008"  # revision of the newest migration; a test compares it with alembic's
 
 metadata = MetaData()
 
@@ -156,6 +156,32 @@ tool_events = Table(
     Column("error", Boolean),
     Column("called_in", Text),
     Column("called_position", BigInteger),
+)
+
+# One row an answer: core.signal_row.SignalRow. Written with the call; numbers only.
+signals = Table(
+    "signals",
+    metadata,
+    Column("seq", _Sequence, primary_key=True, autoincrement=True),
+    Column("call_id", Text, nullable=False),
+    Column("lane", BigInteger, nullable=False),
+    Column("numbers", LargeBinary, nullable=False),  # float32
+    Column("faults", BigInteger, nullable=False),
+    Column("quality", Double),
+    Column("in_flight", BigInteger),
+    Column("identity", Text),
+    Index("signals_call_id", "call_id", unique=True),
+    Index("signals_lane", "lane", "seq"),
+    sqlite_autoincrement=True,
+)
+
+# Hashed counts of a lane's first texts: observe.quality.reference.Reference.dump.
+drift_references = Table(
+    "drift_references",
+    metadata,
+    Column("lane", BigInteger, primary_key=True, autoincrement=False),
+    Column("answers", LargeBinary, nullable=False),
+    Column("prompts", LargeBinary, nullable=False),
 )
 
 events = Table(

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Delete, Dialect, Insert, bindparam, case, del
 from sqlalchemy.sql import ColumnCollection, ColumnElement
 from sqlalchemy.sql.schema import Table
 
-from proxy.store.schema import calls, journal_positions, journal_tallies, open_calls, tool_events
+from proxy.store.schema import calls, journal_positions, journal_tallies, open_calls, signals, tool_events
 
 CALL_COLUMNS: Final = tuple(column.name for column in calls.columns if column.name != "seq")
 
@@ -52,6 +52,9 @@ class Statements:
             delete(open_calls).where(open_calls.c.call_id == bindparam("call_id")), ["call_id"], dialect
         )
         self.insert_tool_events = Bulk(insert(tool_events).on_conflict_do_nothing(), _names(tool_events), dialect)
+        self.insert_signals = Bulk(
+            insert(signals).on_conflict_do_nothing(index_elements=["call_id"]), _names(signals)[1:], dialect
+        )
         moved = insert(journal_positions)
         self.move_positions = Bulk(
             moved.on_conflict_do_update(

@@ -54,7 +54,7 @@ def write(connection: Connection, changes: UpstreamChanges) -> list[Event]:
 def last_events(connection: Connection, count: int) -> list[Event]:
     """The newest `count` events, oldest first."""
     newest = select(events).order_by(events.c.event_id.desc()).limit(max(count, 0))
-    return [_event(row) for row in connection.execute(newest).mappings()][::-1]
+    return [event_of(row) for row in connection.execute(newest).mappings()][::-1]
 
 
 def known_models(connection: Connection) -> list[KnownModel]:
@@ -110,7 +110,8 @@ def _details_text(details: dict[str, Any]) -> str | None:
     return text if len(text) <= DETAILS_CHARACTERS else None
 
 
-def _event(row: RowMapping) -> Event:
+def event_of(row: RowMapping) -> Event:
+    """A row of `events` as the value that was put in."""
     values = dict(row)
     details = values.pop("details")
     kind = cast(EventKind, values.pop("kind"))  # one of a newer version is shown as it is

@@ -10,7 +10,9 @@ from proxy.store.statements import CALL_COLUMNS, Statements
 
 
 def test_a_row_is_the_record_in_its_order():
-    assert tuple(name for name in CallRecord.__struct_fields__ if name != "tool_events") == CALL_COLUMNS
+    assert (
+        tuple(name for name in CallRecord.__struct_fields__ if name not in ("tool_events", "signals")) == CALL_COLUMNS
+    )
 
 
 def test_optional_fields_are_optional_columns():

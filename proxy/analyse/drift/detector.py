@@ -16,6 +16,7 @@ from proxy.analyse.drift import priors
 from proxy.analyse.drift.latency import Latency, Load
 from proxy.analyse.drift.moved import LENGTHS, Joint, Single, Sums, detected
 from proxy.analyse.drift.ranks import Ranks
+from proxy.analyse.drift.repeats import Repeats
 from proxy.analyse.drift.severity import Severity, of_latency, of_move, of_share
 from proxy.analyse.drift.shares import Share
 from proxy.analyse.drift.tuning import DEFAULT, Tuning
@@ -70,7 +71,7 @@ class Detector:
         self.evidence: dict[str, float] = {}
         self.count = 0  # answers since the baseline
         self.answers = 0  # of the baseline, too
-        self._level = math.log(budget)
+        self.level = math.log(budget)  # evidence that an alarm needs at least
         self._first: list[Sample] = []
         self._loads: list[tuple[float, float]] = []
         self._load = Load()
@@ -80,11 +81,6 @@ class Detector:
     def learned(self) -> bool:
         """Whether there is a baseline."""
         return self._watch is not None
-
-    @property
-    def level(self) -> float:
-        """Evidence that an alarm needs at least."""
-        return self._level
 
     def feed(self, sample: Sample) -> list[Told]:
         """What this answer showed."""
@@ -103,10 +99,11 @@ class Detector:
 
     def _look(self, watch: _Watch, sample: Sample, load: tuple[float, float]) -> list[Told]:
         told: list[Told] = []
-        watch.add(sample, self.count)
+        key = _prompt_key(sample)
+        watch.add(sample, self.count, watch.repeats.weight(key))
         doubt = self._input(watch, told)
         self._output(watch, told, doubt=doubt)
-        self._shares(watch, sample, told, doubt=doubt)
+        self._shares(watch, {name for name in sample.faults if not watch.repeats.again(key, name)}, told, doubt=doubt)
         self._latency(watch, sample, load, told)
         return told
 
@@ -115,7 +112,7 @@ class Detector:
         if watch.input is None:
             return False
         evidence, length = watch.input_evidence()
-        if self._risen("input", evidence, self._level + self.tuning.input_extra, told):
+        if self._risen("input", evidence, self.level + self.tuning.input_extra, told):
             signals = watch.input_moved(length)
             told.append(self._raised("input", evidence, length, signals, of_move(signals)))
         return evidence > self.tuning.input_doubt or "input" in self.standing
@@ -127,18 +124,18 @@ class Detector:
         if doubt and "output" not in self.standing:
             self.evidence["output"] = evidence
             return
-        if self._risen("output", evidence, self._level, told):
+        if self._risen("output", evidence, self.level, told):
             length = length if joint >= single else single_length
             signals = watch.output_moved(length)
             told.append(self._raised("output", evidence, length, signals, of_move(signals)))
 
-    def _shares(self, watch: _Watch, sample: Sample, told: list[Told], *, doubt: bool) -> None:
+    def _shares(self, watch: _Watch, found: set[str], told: list[Told], *, doubt: bool) -> None:
         for name, share in watch.shares.items():
             subject = f"share:{name}"
-            if not share.feed(self.count, faulty=name in sample.faults):
+            if not share.feed(self.count, faulty=name in found):
                 self._ebb(subject, told)
                 continue
-            level = self._level + self.tuning.share_extra
+            level = self.level + self.tuning.share_extra
             if doubt and name in _DEPEND_ON_PROMPTS:
                 level += self.tuning.share_doubt
             if self._risen(subject, share.evidence, level, told):
@@ -151,7 +148,7 @@ class Detector:
         if latency is None or not sample.latency_s or sample.tokens is None:
             return
         evidence = latency.feed(sample.latency_s, sample.tokens, sample.prompt_tokens or 0, load)
-        if self._risen("latency", evidence, self._level + self.tuning.latency_extra, told):
+        if self._risen("latency", evidence, self.level + self.tuning.latency_extra, told):
             signal = Moved(name="latency", before=1.0, after=math.exp(latency.effect))
             told.append(self._raised("latency", evidence, latency.ago, (signal,), of_latency(signal)))
 
@@ -189,15 +186,17 @@ class _Watch:
         prompts = np.stack([sample.prompt for sample in first])
         self._ranks = Ranks(features, prompts)
         weights = priors.MOVES[self._ranks.places]
-        scores = self._ranks.scores
-        self.joint = Joint(scores, np.diag(weights), tuning.joint_scales, block=tuning.block, shrink=tuning.shrink)
-        self.single = Single(scores, weights, tuning.single_scales, block=tuning.block)
+        scores, topics = self._ranks.scores, self._ranks.topics
+        self.joint = Joint(
+            scores, np.diag(weights), tuning.joint_scales, topics, block=tuning.block, shrink=tuning.shrink
+        )
+        self.single = Single(scores, weights, tuning.single_scales, topics, block=tuning.block)
         self._sums, self._joint_sums = Sums(scores.shape[1]), Sums(scores.shape[1])
         self._input_ranks = Ranks(prompts, np.zeros((len(prompts), 1), np.float32))
         width = len(self._input_ranks.places)
         self.input = (
             Joint(
-                self._input_ranks.scores, np.eye(width), tuning.input_scales, block=tuning.input_block,
+                self._input_ranks.scores, np.eye(width), tuning.input_scales, topics, block=tuning.input_block,
                 shrink=tuning.input_shrink,
             )
             if width
@@ -206,22 +205,23 @@ class _Watch:
         self._input_sums, self._turned_sums = Sums(width), Sums(width)
         self.shares = {name: Share(sum(name in one.faults for one in first), len(first)) for name in faults.NAMES}
         self.latency = _latency_of(first, loads, tuning)
+        self.repeats = Repeats(map(_prompt_key, first))
         with np.errstate(all="ignore"):
             self._before = _means(features)
             self._prompt_before = _means(prompts)
         self._after, self._prompt_after = self._before.copy(), self._prompt_before.copy()
         self._last = np.zeros((0, 0))
 
-    def add(self, sample: Sample, count: int) -> None:
-        """One more answer."""
-        scores = self._ranks.score(sample.features, sample.prompt, count)
+    def add(self, sample: Sample, count: int, weight: float) -> None:
+        """One more answer; weight: in (0, 1], how much it counts."""
+        scores = weight * self._ranks.score(sample.features, sample.prompt, count)
         self._sums.add(scores)
         self._joint_sums.add(self.joint.turn(scores))
         self._last = self._sums.last()
         _ease(self._after, sample.features)
         _ease(self._prompt_after, sample.prompt)
         if self.input is not None:
-            scores = self._input_ranks.score(sample.prompt, _NO_PROMPT, count)
+            scores = weight * self._input_ranks.score(sample.prompt, _NO_PROMPT, count)
             self._input_sums.add(scores)
             self._turned_sums.add(self.input.turn(scores))
 
@@ -258,6 +258,13 @@ def _moved(
     )  # fmt: skip
 
 
+def _prompt_key(sample: Sample) -> bytes:
+    """What identifies the prompt: its features; where it is not known, those of the answer."""
+    if sample.prompt[0] > 0:
+        return sample.prompt[:_PLAIN_PROMPT].tobytes()
+    return sample.features[:_PLAIN].tobytes()
+
+
 def _latency_of(first: list[Sample], loads: list[tuple[float, float]], tuning: Tuning) -> Latency | None:
     timed = [
         (sample.latency_s, sample.tokens, sample.prompt_tokens or 0, load)
@@ -286,6 +293,8 @@ def _kind(subject: str) -> Kind:
 
 _NO_PROMPT: Final = np.zeros(1, np.float32)
 _TOP: Final = 5
+_PLAIN_PROMPT: Final = PROMPT_NAMES.index("prompt_strange_bytes")  # before it, nothing that is learned
+_PLAIN: Final = 20
 _FEW_TIMED: Final = 100
 _LATELY: Final = 30.0
 # Other prompts bring more or fewer of these by themselves.

@@ -13,12 +13,14 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from proxy.analyse.drift.topics import Topics
+
 Matrix = npt.NDArray[Any]
 
 _FOLDS: Final = 5
 _RIDGE: Final = 20.0  # answers' worth of no relation
 _SPARSE: Final = 0.7  # a feature whose commonest value is this common is ranked as it is
-_KNOWN: Final = 0.5  # a feature that is missing more often is left out
+_KNOWN: Final = 0.35  # a feature that is missing more often is left out
 _LOTS: Final = 251  # rows of random numbers that break ties, in turn: the same again after a restart
 _STEPS: Final = 4096
 _SCORES: Final = np.array([NormalDist().inv_cdf((step + 0.5) / _STEPS) for step in range(_STEPS)], np.float32)
@@ -29,7 +31,7 @@ class Ranks:
 
     def __init__(self, features: Matrix, prompts: Matrix, seed: int = 1) -> None:
         """features: answers x features; prompts: answers x prompt features; nan = not known."""
-        self._lots = np.random.default_rng(seed).random((_LOTS, features.shape[1])).astype(np.float32)
+        self._lots = _lots(seed, features.shape[1])
         count = len(features)
         known = np.isfinite(features)
         spread = np.array([_spread(column) for column in features.T])
@@ -37,6 +39,7 @@ class Ranks:
         chosen = features[:, self.places]
         self._centre = np.nanmedian(chosen, axis=0).astype(np.float32)
         self._prompt_centre, self._prompt_scale = _standard(prompts)
+        self.topics = Topics(self._scaled(prompts))
         design = self._design(prompts)
         filled = np.where(np.isfinite(chosen), chosen, self._centre)
         self._dense = np.array([_commonest(column) < _SPARSE for column in filled.T], bool)
@@ -67,9 +70,16 @@ class Ranks:
         return scores
 
     def _design(self, prompts: Matrix) -> Matrix:
+        scaled = self._scaled(prompts)
+        groups = np.zeros((len(scaled), len(self.topics.centres)), np.float32)
+        groups[np.arange(len(scaled)), self.topics.of(scaled)] = 1.0
+        return np.concatenate([np.ones((len(scaled), 1), np.float32), scaled, groups], axis=1)
+
+    def _scaled(self, prompts: Matrix) -> Matrix:
         scaled = np.nan_to_num((prompts - self._prompt_centre) / self._prompt_scale, nan=0.0)
         np.clip(scaled, -3.0, 3.0, out=scaled)
-        return np.concatenate([np.ones((len(scaled), 1), np.float32), scaled], axis=1)
+        found: Matrix = scaled
+        return found
 
     def _fit(self, design: Matrix, values: Matrix) -> Matrix:
         penalty = np.full(design.shape[1], _RIDGE, np.float32)
@@ -78,6 +88,12 @@ class Ranks:
         slopes[:, ~self._dense] = 0.0
         fitted: Matrix = slopes.astype(np.float32)
         return fitted
+
+
+def _lots(seed: int, width: int) -> Matrix:
+    """Each column goes evenly through (0, 1), in an order of its own."""
+    steps = (np.arange(_LOTS) + 0.5) / _LOTS
+    return np.random.default_rng(seed).permuted(np.tile(steps, (width, 1)), axis=1).T.astype(np.float32)
 
 
 def _spread(column: Matrix) -> float:

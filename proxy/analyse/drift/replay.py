@@ -38,17 +38,17 @@ class _Lane:
     def __init__(self, budget: float, tuning: Tuning) -> None:
         self.detector = Detector(budget, tuning)
         self.references = References()
-        self._indexes: list[int] = []
+        self.indexes: list[int] = []
 
     def at(self, index: int) -> None:
         """Its next answer is that record."""
-        self._indexes.append(index)
-        if len(self._indexes) > 2 * _KEPT_INDEXES:
-            del self._indexes[:_KEPT_INDEXES]
+        self.indexes.append(index)
+        if len(self.indexes) > 2 * _KEPT_INDEXES:
+            del self.indexes[:_KEPT_INDEXES]
 
     def index(self, ago: int) -> int:
         """Record of the answer that many ago, 1 being the last."""
-        return self._indexes[-min(max(ago, 1), len(self._indexes))]
+        return self.indexes[-min(max(ago, 1), len(self.indexes))]
 
 
 class Replay:
@@ -59,27 +59,23 @@ class Replay:
         self._budget, self._tuning = budget, tuning
         self._lanes: dict[tuple[str | None, str | None], _Lane] = {}
         self._models: dict[str | None, str | None] = {}  # route -> the model that answered there last
-        self._index = -1
+        self.index = -1  # of the last record
         self.signals: Signals | None = None  # of the last record
 
     def feed(self, record: Mapping[str, Any]) -> list[DriftEvent]:
         """Events of one record. Raises TypeError, ValueError for one that is none; it then counts as an index only."""
-        self._index += 1
+        self.index += 1
         answer = answer_of(record)
         route, model = _text(record, "route"), _text(record, "model")
         events = self._exact(route, model)
         lane = self._lanes.get((route, model))
         if lane is None:
             lane = self._lanes[route, model] = _Lane(self._budget, self._tuning)
-        lane.at(self._index)
+        lane.at(self.index)
         self.signals = lane.references.filled(signals_of(answer))
         for told in lane.detector.feed(_sample(self.signals, record)):
             events.append(self._event(told, route, model, lane.index(told.ago)))
         return events
-
-    def skip(self) -> None:
-        """A record that cannot be read: those after it keep their index."""
-        self._index += 1
 
     def _exact(self, route: str | None, model: str | None) -> list[DriftEvent]:
         """A model that never answered on a route before, where another one has a baseline."""
@@ -90,11 +86,11 @@ class Replay:
             return []
         signal = Moved(name=f"model {before} -> {model}", before=0.0, after=1.0)
         told = Told(event="raised", kind="exact", subject="exact:model", signals=(signal,), severity="high")
-        return [self._event(told, route, model, self._index)]
+        return [self._event(told, route, model, self.index)]
 
     def _event(self, told: Told, route: str | None, model: str | None, since_index: int) -> DriftEvent:
         return DriftEvent(
-            index=self._index, event=told.event, kind=told.kind, route=route, model=model, signals=told.signals,
+            index=self.index, event=told.event, kind=told.kind, route=route, model=model, signals=told.signals,
             evidence=round(told.evidence, 2), since_index=since_index, severity=told.severity,
         )  # fmt: skip
 

@@ -15,9 +15,9 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     single_scales: tuple[float, ...] = (2.0, 0.3)
     block: int = 25
     shrink: float = 0.25
-    joint_extra: float = 4.0
-    single_extra: float = 1.5
-    share_extra: float = 4.0
+    joint_extra: float = 1.0
+    single_extra: float = 1.0
+    share_extra: float = 3.0
     share_doubt: float = 8.0  # more, for faults that depend on the prompts, while these may have changed
     latency_extra: float = 2.0
     latency_tolerance: float = 0.22

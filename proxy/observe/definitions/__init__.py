@@ -9,8 +9,9 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Final
 
-from proxy.observe.definitions import calls, judging, observer, relays, upstreams, usage
+from proxy.observe.definitions import calls, drift, judging, observer, relays, upstreams, usage
 from proxy.observe.definitions.calls import *  # noqa: F403
+from proxy.observe.definitions.drift import *  # noqa: F403
 from proxy.observe.definitions.judging import *  # noqa: F403
 from proxy.observe.definitions.observer import *  # noqa: F403
 from proxy.observe.definitions.relays import *  # noqa: F403
@@ -22,6 +23,7 @@ from proxy.observe.families import Family
 NOUNS: Final = {
     "Calls": calls,
     "Use": usage,
+    "Quality and drift": drift,
     "Judge": judging,
     "Upstreams": upstreams,
     "Relays": relays,

@@ -131,6 +131,7 @@ class Signals(msgspec.Struct, frozen=True, kw_only=True):
     features: Vector
     prompt: Vector
     faults: frozenset[str]  # of faults.NAMES
+    json_asked: bool
     answer_bytes: bytes  # of the head, for the route's reference; kept in memory only
     prompt_bytes: bytes
 
@@ -164,6 +165,7 @@ def signals_of(answer: Answer) -> Signals:
         features=features,
         prompt=_prompt(prompt, prompt_data, prompt_words),
         faults=faults,
+        json_asked=answer.json_asked,
         answer_bytes=data,
         prompt_bytes=prompt_data,
     )

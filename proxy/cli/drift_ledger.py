@@ -1,0 +1,182 @@
+"""What `sightglass drift` asks of the ledger, and how it tells it to people."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+import click
+import msgspec
+
+from proxy.cli.call_table import printable
+from proxy.core.errors import LedgerError
+from proxy.core.event import Event
+from proxy.store import LedgerReader, UpstreamChanges, open_ledger, open_reader
+
+_EFFECTS: Final = {
+    "output": "The answers are not what they were.",
+    "input": "The prompts are not what they were; the model need not have changed.",
+    "share": "A fault of answers is commoner than it was.",
+    "latency": "Answers take longer than they did, for as many tokens and as much load.",
+    "exact": "The answers call their model by another name or fingerprint.",
+}
+_NEAR_NS: Final = 3600 * 10**9  # changes at the upstream within an hour may be the cause
+
+
+def status(directory: Path) -> list[dict[str, Any]]:
+    """Each route and model of the ledger, the one that answered last first."""
+    with _reading(directory) as reader:
+        lanes, told = reader.drift_lanes(), reader.drift_events()
+    found = []
+    for lane in lanes:
+        alarms: dict[str, int] = {}
+        version, learned = 0, False
+        for event in told:
+            if event.details.get("lane") != str(lane.lane):
+                continue
+            subject = str(event.details.get("subject"))
+            if event.kind == "drift_raised":
+                alarms[subject] = event.event_id
+            elif event.kind == "drift_recovered":
+                alarms.pop(subject, None)
+            elif event.kind == "drift_baseline":
+                version, learned = int(event.details.get("version", 1)), True
+            elif event.kind == "drift_accepted":
+                alarms, learned = {}, False
+        state = "alarmed" if alarms else "calm" if learned else "learning"
+        values = msgspec.structs.asdict(lane) | {"state": state, "baseline": version, "alarms": alarms}
+        found.append({name: value for name, value in values.items() if name not in ("lane", "seq")})
+    return found
+
+
+def status_table(found: list[dict[str, Any]]) -> list[str]:
+    """Lines for people."""
+    rows = [
+        (
+            str(one["state"]), str(one["route"]), printable(one["model"] or "-"), str(one["digest"] or "-")[:12],
+            str(one["answers"]), str(one["baseline"] or "-"),
+            "-" if one["quality"] is None else f"{one['quality']:.2f}",
+            ", ".join(f"{subject} (event {number})" for subject, number in one["alarms"].items()) or "-",
+        )
+        for one in found
+    ]  # fmt: skip
+    titles = ("STATE", "ROUTE", "MODEL", "DIGEST", "ANSWERS", "BASELINE", "QUALITY", "ALARMS")
+    return _table(titles, rows)
+
+
+def events(directory: Path, last: int) -> list[Event]:
+    """The newest ones, oldest first."""
+    with _reading(directory) as reader:
+        return reader.drift_events()[-last:]
+
+
+def event_table(found: list[Event]) -> list[str]:
+    """Lines for people."""
+    titles = ("ID", "AT", "EVENT", "WHAT", "SEVERITY", "ROUTE", "MODEL", "BEFORE", "AFTER")
+    rows = [
+        (
+            str(event.event_id), _local(event.at_unix_ns), event.kind.removeprefix("drift_"),
+            str(event.details.get("subject", "-")), str(event.details.get("severity", "-")),
+            str(event.details.get("route", "-")),
+            *(printable(text or "-") for text in (event.model, event.before, event.after)),
+        )
+        for event in found
+    ]  # fmt: skip
+    return _table(titles, rows)
+
+
+def explained(directory: Path, event_id: int) -> Iterator[str]:
+    """An event in words."""
+    with _reading(directory) as reader:
+        event = _of_id(reader, event_id)
+        others = [
+            other
+            for other in reader.events(last=1000)
+            if not other.kind.startswith("drift_") and abs(other.at_unix_ns - event.at_unix_ns) < _NEAR_NS
+        ]
+    told = event.details
+    word = event.kind.removeprefix("drift_")
+    yield f"Event {event.event_id}, {_local(event.at_unix_ns)}: {word}, {told.get('subject')}"
+    yield f"  {told.get('route')}  {printable(event.model or '-')}  {str(told.get('digest', ''))[:12]}".rstrip()
+    if event.kind == "drift_raised":
+        yield f"  {_EFFECTS.get(str(told.get('kind')), '')} Severity: {told.get('severity')}."
+        yield f"  Evidence {told.get('evidence')} nats; an alarm needs {told.get('level')} and a margin by kind."
+    yield f"  Since call {told.get('since_call_id')}; seen at call {told.get('call_id')}."
+    yield f"  Against baseline {told.get('version')}."
+    for signal in told.get("signals", ()):
+        moved = f", moved by {signal['moved']:+.2f} standard deviations" if "moved" in signal else ""
+        yield f"    {printable(str(signal['name']))}: {signal['before']:.4g} -> {signal['after']:.4g}{moved}"
+    for call_id in told.get("examples", ()):
+        yield f"  example: {call_id}"
+    for other in others:
+        yield (
+            f"  near in time: {other.kind} of {printable(other.model or other.upstream or '-')}:"
+            f" {printable(other.before or '-')} -> {printable(other.after or '-')} at {_local(other.at_unix_ns)}"
+        )
+    if event.kind == "drift_raised":
+        yield f"  Meant to be so? sightglass drift accept {event.event_id}"
+
+
+def accept(directory: Path, event_id: int) -> str:
+    """Have the route and model of an event learn anew."""
+    with _reading(directory) as reader:
+        event = _of_id(reader, event_id)
+        lane = next((one for one in reader.drift_lanes() if str(one.lane) == event.details.get("lane")), None)
+    if lane is None:
+        raise click.ClickException(f"event {event_id}: its route and model have no answers in the ledger any more")
+    details = {"lane": str(lane.lane), "seq": lane.seq, "route": lane.route, "subject": event.details.get("subject")}
+    accepted = Event(
+        at_unix_ns=time.time_ns(), kind="drift_accepted", upstream=event.upstream, model=event.model,
+        details={**details, "accepted": event_id},
+    )  # fmt: skip
+    try:
+        with open_ledger(directory) as ledger:
+            ledger.note_changes(UpstreamChanges(events=[accepted]))
+    except LedgerError as error:
+        raise click.ClickException(str(error)) from error
+    return f"sightglass: {lane.route} {printable(lane.model or '-')} learns a new baseline from its next answers"
+
+
+def replay_ledger(data: str | None, budget: float, show: Callable[[Any], None]) -> None:
+    """Feed the signals of the ledger, as a calm observer would have, and print the events."""
+    from proxy.analyse.drift.again import replayed
+    from proxy.cli.options import read_settings
+
+    directory = Path(data or read_settings({"config": None}).config.data).expanduser()
+    with _reading(directory) as reader:
+        for event in replayed(reader, budget):
+            show(event)
+
+
+def _of_id(reader: LedgerReader, event_id: int) -> Event:
+    found = next((event for event in reader.drift_events() if event.event_id == event_id), None)
+    if found is None:
+        raise click.ClickException(f"there is no drift event {event_id}; `sightglass drift events` shows all")
+    return found
+
+
+@contextlib.contextmanager
+def _reading(directory: Path) -> Iterator[LedgerReader]:
+    try:
+        with open_reader(directory) as reader:
+            yield reader
+    except LedgerError as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _table(titles: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> list[str]:
+    if not rows:
+        return []
+    widths = [max(len(row[place]) for row in (titles, *rows)) for place in range(len(titles))]
+    return [
+        "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
+        for row in (titles, *rows)
+    ]
+
+
+def _local(unix_ns: int) -> str:
+    return datetime.fromtimestamp(unix_ns // 10**9).astimezone().strftime("%Y-%m-%d %H:%M:%S")

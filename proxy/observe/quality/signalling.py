@@ -1,0 +1,164 @@
+"""Signalling: a call of the observer -> its signals and its score, as the ledger keeps them. Texts go no further.
+
+What a lane (route, model, digest) learned from its own first answers lives here, bounded to the lanes used last.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict, deque
+from collections.abc import Sequence
+from typing import Any, Final, Protocol
+
+import numpy as np
+
+from proxy.core.call import CallRecord
+from proxy.core.signal_row import SignalRow
+from proxy.observe.quality.answer import Answer
+from proxy.observe.quality.answered import Answered
+from proxy.observe.quality.faults import bits_of
+from proxy.observe.quality.form import form_of
+from proxy.observe.quality.reference import Reference, References
+from proxy.observe.quality.score import score
+from proxy.observe.quality.scorers import Guarded
+from proxy.observe.quality.signals import signals_of
+from proxy.wire.meaning import Meaning
+from proxy.wire.transcript import read_transcript
+
+LANES: Final = 500  # whose references are kept: 128 KiB each at most
+_ENDS: Final = 64  # calls that are looked back for those at the same time
+_DIALECTS: Final = frozenset(
+    {
+        "openai_chat", "openai_completions", "ollama_chat", "ollama_generate", "anthropic_messages", "openai_responses"
+    }
+)  # fmt: skip
+
+
+class Kept(Protocol):
+    """The ledger, as far as references are concerned."""
+
+    def references(self) -> Sequence[tuple[int, bytes, bytes]]: ...
+
+
+class _Lane:
+    def __init__(self) -> None:
+        self.references = References()
+        self.ends: deque[float] = deque(maxlen=_ENDS)
+
+
+class Signalling:
+    """Makes signal rows. For the observer's thread."""
+
+    def __init__(self, scorers: Sequence[Guarded] = ()) -> None:
+        self._scorers = scorers
+        self._lanes: OrderedDict[int, _Lane] = OrderedDict()
+        self._settled: list[int] = []
+        self.parts: dict[str, float] = {}  # sums of the parts of all scores
+
+    def recall(self, ledger: Kept) -> None:
+        """What lanes had learned before a restart. Raises LedgerError."""
+        self._lanes.clear()
+        for lane, answers, prompts in ledger.references():
+            try:
+                known = _Lane()
+                known.references.answers, known.references.prompts = Reference.load(answers), Reference.load(prompts)
+            except ValueError:
+                continue  # of an older version: learned anew
+            self._lanes[lane] = known
+
+    def settled(self) -> list[tuple[int, bytes, bytes]]:
+        """References that have settled since this was asked last, to be kept."""
+        found = [
+            (lane, self._lanes[lane].references.answers.dump(), self._lanes[lane].references.prompts.dump())
+            for lane in self._settled
+            if lane in self._lanes
+        ]
+        self._settled = []
+        return found
+
+    def row(self, record: CallRecord, meaning: Meaning, request: dict[str, Any] | None) -> SignalRow | None:
+        """The row of a call; None for calls that have no answer of a model to look at."""
+        if (
+            record.outcome != "ok"
+            or record.dialect not in _DIALECTS
+            or meaning.unread is not None
+            or record.model is None
+        ):
+            return None
+        number = lane_of(record.route, record.model, record.model_digest)
+        lane = self._lane(number)
+        asked = request if request is not None else {}
+        prompt = prompt_of(asked, record)
+        answer = _answer(record, meaning, asked, prompt)
+        young = not lane.references.answers.settled
+        signals = lane.references.filled(signals_of(answer))
+        if young and lane.references.answers.settled:
+            self._settled.append(number)
+        scored = score(
+            Answered(
+                response=meaning.text, form=form_of(meaning.text), prompt=prompt, finish_reason=record.finish_reason,
+                json_asked=answer.json_asked, latency_s=record.duration_s, completion_tokens=record.completion_tokens,
+                faults=signals.faults, record=record,
+            ),
+            self._scorers,
+        )  # fmt: skip
+        for name, part in scored.parts.items():
+            self.parts[name] = self.parts.get(name, 0.0) + part
+        return SignalRow(
+            lane=number,
+            numbers=np.concatenate([signals.features, signals.prompt]).astype("<f4").tobytes(),
+            faults=bits_of(signals.faults),
+            quality=scored.quality,
+            in_flight=_beside(lane, record),
+            identity=f"{record.model_answered or ''} {meaning.system_fingerprint or ''}".strip()[:200] or None,
+        )
+
+    def _lane(self, number: int) -> _Lane:
+        lane = self._lanes.get(number)
+        if lane is None:
+            lane = self._lanes[number] = _Lane()
+            if len(self._lanes) > LANES:
+                self._lanes.popitem(last=False)
+        self._lanes.move_to_end(number)
+        return lane
+
+
+def lane_of(route: str, model: str, digest: str | None) -> int:
+    """A number for the three, the same for ever; in 63 bits."""
+    text = "\0".join((route, model, digest or "")).encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.sha256(text).digest()[:8], "little") >> 1
+
+
+def prompt_of(request: dict[str, Any], record: CallRecord) -> str:
+    """The last words of the user."""
+    prompt = request.get("prompt")
+    if isinstance(prompt, str):
+        return prompt
+    lines = read_transcript(request, record.dialect).lines  # type: ignore[arg-type]
+    return next((line.text for line in reversed(lines) if line.kind == "user"), "")
+
+
+def _answer(record: CallRecord, meaning: Meaning, request: dict[str, Any], prompt: str) -> Answer:
+    told = record.tokens_source in ("reported", "counted")
+    return Answer(
+        response=meaning.text or meaning.refusal,
+        prompt=prompt,
+        finish_reason=record.finish_reason,
+        response_format=request.get("response_format") or request.get("format"),
+        # Templates, earlier turns and tools count, too: only of plain prompts the ratio says something.
+        prompt_tokens=record.prompt_tokens if told else None,
+        completion_tokens=record.completion_tokens if told and not meaning.reasoning else None,
+        reasoning_tokens=record.reasoning_tokens,
+        tool_calls=len(meaning.tool_calls),
+        tool_calls_invalid=record.tool_calls_invalid or 0,
+        logprob=meaning.logprobs.mean if meaning.logprobs else None,
+    )
+
+
+def _beside(lane: _Lane, record: CallRecord) -> int | None:
+    if record.duration_s is None:
+        return None
+    started_s = record.started_unix_ns / 1e9
+    beside = sum(end > started_s for end in lane.ends)
+    lane.ends.append(started_s + record.duration_s)
+    return beside
