@@ -519,7 +519,8 @@ class Config(Section, frozen=True, kw_only=True):
         Meta(
             description="Further web pages that may call, by origin, such as https://chat.example.com (* is allowed)."
             " Pages of this machine, of the address that they call, and apps (app, tauri, vscode) always may; others"
-            " are refused. Programs send no Origin and are not meant."
+            " are refused. Unset, with upstreams of kind ollama or auto only and no key of theirs set here: the"
+            " upstream says who may, as Ollama does. Programs send no Origin and are not meant."
         ),
     ] = ()
     data: Annotated[str, Meta(description="Directory of journal and ledger, mode 0700.")] = "./sightglass-data"

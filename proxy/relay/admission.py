@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from aiohttp import HttpVersion10, HttpVersion11
@@ -10,6 +11,7 @@ from proxy.control.snapshot import Snapshot
 from proxy.core.config import Config
 from proxy.core.exchange import Started
 from proxy.core.public import management_closed
+from proxy.core.upstreams import ResolvedUpstream
 from proxy.policy.keys import KeyRing, Verdict
 from proxy.policy.management import is_management
 from proxy.policy.origins import OriginRule
@@ -19,6 +21,7 @@ from proxy.relay.heads import RequestHead, Vouched
 from proxy.relay.hosts import HostRule, is_host
 from proxy.relay.request import Request
 
+_JUDGES: Final = ("ollama", "auto")  # auto: what is not said to be another thing is taken for Ollama
 _VERSIONS: Final = (HttpVersion11, HttpVersion10)
 _KEY_FAULTS: Final[dict[Verdict, Fault]] = {
     "missing": faults.KEY_MISSING,
@@ -31,9 +34,9 @@ _KEY_FAULTS: Final[dict[Verdict, Fault]] = {
 class Admission:
     """The relay's own rules; each is a fault with its reason. All are asked before anything is routed."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, upstreams: Sequence[ResolvedUpstream]) -> None:
         self._hosts = HostRule(config.allowed_hosts)
-        self._origins = OriginRule(config.allowed_origins)
+        self._origins = None if _judged_upstream(config, upstreams) else OriginRule(config.allowed_origins)
         self._management_closed = management_closed(config)
         self._keys_required = config.access.client_keys == "required"
         self._keys: KeyRing | None = KeyRing((), required=self._keys_required)
@@ -56,7 +59,7 @@ class Admission:
     def _forbidden(self, head: RequestHead, request: Request, notes: Started) -> Fault | None:
         if not self._hosts.allows(head.host):
             return faults.HOST_REFUSED if is_host(head.host or b"") else faults.BAD_HOST
-        if head.origin is not None and not self._origins.allows(head.origin, head.host):
+        if self._is_foreign_page(head):
             return faults.ORIGIN_REFUSED
         if self._management_closed and is_management(request.target.partition("?")[0]):
             return faults.MANAGEMENT_CLOSED
@@ -71,6 +74,10 @@ class Admission:
         notes.key_name = caller.name
         head.vouched = Vouched.CLIENT
         return _KEY_FAULTS.get(caller.verdict)
+
+    def _is_foreign_page(self, head: RequestHead) -> bool:
+        rule = self._origins
+        return rule is not None and head.origin is not None and not rule.allows(head.origin, head.host)
 
     def _malformed(self, head: RequestHead, request: Request) -> Fault | None:
         target = request.target
@@ -88,3 +95,8 @@ class Admission:
         if head.credentials_twice:
             return faults.TWICE
         return None
+
+
+def _judged_upstream(config: Config, upstreams: Sequence[ResolvedUpstream]) -> bool:
+    """Whether the upstream says which pages may call, as without us: Ollama does, and no page is lent a key of ours."""
+    return not config.allowed_origins and all(one.key is None and one.kind in _JUDGES for one in upstreams)

@@ -73,7 +73,7 @@ class RelayHandler:
         self._deadlines = Deadlines(loop, shortest_s=shortest_s)
         self._tracing = Tracing(telemetry or Telemetry())
         self._forwarding = Forwarding(journal.counters, self._deadlines, self._tracing, loop)
-        self.admission = Admission(config)
+        self.admission = Admission(config, upstreams)
         limits = config.limits
         self._bounds = Bounds(limits.body_bytes, limits.body_s, limits.body_s)
         self._memory = Memory(limits.memory_bytes, loop)

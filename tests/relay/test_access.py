@@ -171,7 +171,7 @@ async def test_without_keys_a_clients_credentials_pass_as_before(make_relay: Mak
 
 async def test_a_page_of_another_site_is_refused_before_anything_else(make_relay: MakeRelay) -> None:
     async with Scripted(answers(OK)) as server:
-        rig = await keyed(make_relay, server)
+        rig = await keyed(make_relay, server, allowed_origins=("https://chat.example.com",))
         answers_ = [
             await ask(rig.port, chat(BEARER, "Origin: https://evil.example.com")),
             await ask(rig.port, chat(BEARER, "Origin: null")),
@@ -181,6 +181,23 @@ async def test_a_page_of_another_site_is_refused_before_anything_else(make_relay
 
     assert [(answer.status, answer.error["code"]) for answer in answers_] == [(403, "origin_refused")] * 4
     assert not server.seen
+
+
+async def test_before_ollama_without_a_key_of_ours_the_upstream_says_which_pages_may(make_relay: MakeRelay) -> None:
+    async with Scripted(answers(OK)) as server:
+        page = chat("Origin: https://evil.example.com")
+        passed = await ask((await make_relay(server.port)).port, page)
+        ours = (upstream(server.port),), (upstream(server.port, kind="openai"),), (upstream(server.port, key="sk-1"),)
+        refused = [
+            await ask((await make_relay(ours[0], allowed_origins=("https://chat.example.com",))).port, page),
+            await ask((await make_relay(ours[1])).port, page),
+            await ask((await make_relay(ours[2])).port, page),
+        ]
+
+    assert passed.status == 200
+    assert b"Origin: https://evil.example.com" in server.seen[0].raw_head
+    assert [(answer.status, answer.error["code"]) for answer in refused] == [(403, "origin_refused")] * 3
+    assert len(server.seen) == 1
 
 
 async def test_an_allowed_page_asks_beforehand_without_a_key_and_no_key_goes_upstream(make_relay: MakeRelay) -> None:

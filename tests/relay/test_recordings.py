@@ -24,7 +24,7 @@ def test_all_329_are_there() -> None:
 
 @pytest.mark.parametrize("folder", ["ollama-0.33", "ollama-0.24", "litellm-1.106"])
 async def test_every_recording_passes_unchanged(stand_in: StandIn, make_relay: MakeRelay, folder: str) -> None:
-    relay = await make_relay(stand_in.port, allowed_origins=("https://example.com",))  # one that Ollama refused
+    relay = await make_relay(stand_in.port)
     for number, name in enumerate([name for name in ALL if name.startswith(folder)], 1):
         recording = replay.load(WIRE, name)
         async with connected(relay.port) as peer:
