@@ -18,6 +18,7 @@ def cause_groups(config: Config) -> Iterator[Group]:
     """All of them; those without a limit in the settings are left out."""
     objectives = config.objectives
     yield Group(name="SightglassUpstreams", rules=(*_upstreams(objectives),))
+    yield Group(name="SightglassQuality", rules=(_drift(),))
     yield Group(name="SightglassItself", rules=(*_itself(), *_keeping(config)))
     money = (*_money(objectives),)
     if money:
@@ -46,6 +47,16 @@ def _upstreams(objectives: Objectives) -> Iterator[Alert]:
             description=f"No Ollama has had it loaded for {window(_MODEL_FOR_S)}, or none has it at all. The next call"
             " waits for it.",
         )
+
+
+def _drift() -> Alert:
+    return Alert(
+        name="SightglassDrift",
+        severity="ticket",
+        expr=f"max by (job, route, model) ({d.DRIFT_STATE.name}) == 2",
+        summary="Answers of {{ $labels.model }} at {{ $labels.route }} are not what they were",
+        description="The detector has enough evidence that a kind of signal left its baseline.",
+    )
 
 
 def _itself() -> Iterator[Alert]:
