@@ -27,7 +27,7 @@ HEAD = f"""\
 The console serves them at `/metrics` (port 11436), in Prometheus' text format or as OpenMetrics, as the scraper asks,
 packed with gzip when it can unpack. One process holds all numbers, so they are right for any number of relay workers. A
 scrape is rendered in the observer, never in a relay: no call waits for it. It takes processor time as any process does,
-so where all cores are busy scrape less often (`python -m bench.scraping` measures the worst: full caps, scrape upon scrape).
+so where all cores are busy scrape less often (`python -m bench.scraping` measures the worst: full caps, no pause).
 
 A call is counted when it is in the ledger, within a second of its end; so these counters and the ledger agree. They
 begin at 0 with each start of the observer, as Prometheus expects of a counter.
