@@ -8,7 +8,6 @@ The supervisor imports this file, too: nothing heavy here. What a child does whe
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import signal
 import sys
@@ -18,6 +17,7 @@ from typing import Final
 import msgspec
 
 from proxy.core.config import Config
+from proxy.core.locks import is_held
 from proxy.core.upstreams import ResolvedUpstream, from_processes, token_from_processes
 
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
@@ -78,24 +78,9 @@ def holder(data: Path) -> int | None:
     """Process id of the supervisor that holds this data directory and has its ports open; None while nobody does."""
     try:
         said = supervisor_lock(data).read_text()
+        return int(said) if said.strip().isdigit() and is_held(supervisor_lock(data)) else None
     except OSError:
         return None
-    return int(said) if said.strip().isdigit() and is_held(supervisor_lock(data)) else None
-
-
-def is_held(path: Path) -> bool:
-    """Whether some process holds the lock of this file. Takes it itself for a moment, if nobody does."""
-    try:
-        lock = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(lock)
-    return False
 
 
 def tell_ready(ready_fd: int) -> None:

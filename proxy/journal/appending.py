@@ -48,6 +48,12 @@ class SegmentAppender:
 
     def write(self, buffers: Sequence[bytes], size: int) -> None:
         """These `size` bytes into one segment, whole or not at all. Raises OSError."""
+        self._put(buffers, size)
+        if not os.fstat(self._file).st_nlink:  # somebody deleted it: nobody would ever read what is written there
+            self._close_file()
+            self._put(buffers, size)
+
+    def _put(self, buffers: Sequence[bytes], size: int) -> None:
         end = self._written + size
         if self._file < 0 or (end > self.segment_bytes and self._has_frames):
             self._open_segment()
@@ -93,7 +99,9 @@ class SegmentAppender:
         self._close_file()
         if self.directory is None or not self.directory.is_dir():  # somebody may have deleted it
             self._unlock()
-            self.directory, self._lock_file = new_writer_directory(self._journal, worker=self._worker)
+            self.directory, self._lock_file = new_writer_directory(
+                self._journal, worker=self._worker, continued=self.directory is not None
+            )
             self._segment = 0
         self._elsewhere = self._look_elsewhere()
         path = segment_path(self.directory, self._segment + 1)

@@ -19,10 +19,13 @@ import time
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from proxy.core.locks import is_held
+
 SEGMENT_HEAD: Final = struct.Struct("<8s3I")
 SEGMENT_MAGIC: Final = b"SGJSEG1\n"
 FRAME_MAGIC: Final = b"SGJ1"
 _SUFFIX: Final = ".segment"
+_CONTINUED: Final = "continued"
 
 
 class Position(NamedTuple):
@@ -37,8 +40,10 @@ def journal_directory(data: Path) -> Path:
     return data / "journal"
 
 
-def new_writer_directory(journal: Path, *, worker: int) -> tuple[Path, int]:
+def new_writer_directory(journal: Path, *, worker: int, continued: bool = False) -> tuple[Path, int]:
     """Make the directory of one relay's life and lock it. Gives the path and the descriptor that holds the lock.
+
+    continued: its life began in another one, that somebody deleted; so the counters tell of more than stands here.
 
     Raises OSError; then nothing is left behind, however often it is tried.
     """
@@ -50,6 +55,8 @@ def new_writer_directory(journal: Path, *, worker: int) -> tuple[Path, int]:
     try:
         lock = os.open(making / "lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if continued:
+            (making / _CONTINUED).touch()
         making.rename(path)  # only now can a reader see it: never without its lock
     except OSError:
         if lock >= 0:
@@ -70,18 +77,8 @@ def writer_directories(journal: Path) -> list[Path]:
 
 
 def writer_lives(directory: Path) -> bool:
-    """Whether the relay that writes here is still alive."""
-    try:
-        lock = os.open(directory / "lock", os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(lock)
-    return False
+    """Whether the relay that writes here is still alive. Raises OSError."""
+    return is_held(directory / "lock")
 
 
 def pack_segment_head(salt: int) -> bytes:
@@ -111,8 +108,8 @@ def segment_numbers(directory: Path) -> list[int]:
 
 
 def is_whole(directory: Path) -> bool:
-    """Whether nothing of this journal was read and erased yet: its first segment is there, and begins with a frame."""
-    if segment_numbers(directory)[:1] not in ([], [1]):
+    """Whether all of a relay's life stands here unread: the first segment is there, and begins with a frame."""
+    if (directory / _CONTINUED).exists() or segment_numbers(directory)[:1] not in ([], [1]):
         return False
     try:
         with segment_path(directory, 1).open("rb") as file:

@@ -43,6 +43,7 @@ class JournalWriter:
         except OSError as error:
             refused = error
         self.counters = Counters(self.directory / "counters" if self.directory is not None else None)
+        self._shown = self.directory  # where the counters are
         self._backlog = Backlog(
             self._appender,
             self.counters,
@@ -90,6 +91,9 @@ class JournalWriter:
         if took_s > self._stall_s and getrusage(RUSAGE_THREAD).ru_nvcsw != waits:
             words[Counter.WRITE_STALLS] += 1
             self._backlog.begin(stalled=True)
+        if self.directory is not self._shown and self.directory is not None:  # the former one was deleted
+            self._shown = self.directory
+            self.counters.publish(self.directory / "counters")
         self.counters.mirror()
         return True
 

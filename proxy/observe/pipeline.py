@@ -122,6 +122,8 @@ class Pipeline:
         self._take_reader(JournalReader(self._journal, self._committed))
         self._gatherer = Gatherer(self._guards, self._interpreter, self._sinks, open_calls)
         there = {directory.name for directory in writer_directories(self._journal)}
+        if not self._journal.is_dir():  # a disk that is not mounted yet, rather than journals that are gone
+            there |= self._committed.keys() | self._gatherer.orphans(())
         gathered = Gathered()
         for writer in self._gatherer.orphans(there):
             self._gatherer.interrupt(gathered, writer)

@@ -25,8 +25,9 @@ from typing import Final
 import msgspec
 
 from proxy.core.config import Config
+from proxy.core.locks import is_held
 from proxy.journal.segments import journal_directory, writer_directories, writer_lives
-from proxy.processes import SIGNALS, hand, is_held
+from proxy.processes import SIGNALS, hand
 from proxy.supervisor.child import OBSERVER, Child, Death
 from proxy.supervisor.launching import Orders
 from proxy.supervisor.listening import bind, listen, url

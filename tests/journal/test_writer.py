@@ -12,6 +12,7 @@ import pytest
 
 from proxy.journal import writer as writer_module
 from proxy.journal.counters import Counter, read_counters
+from proxy.journal.segments import is_whole
 from proxy.journal.writer import JournalWriter
 
 from .conftest import MakeWriter
@@ -242,3 +243,21 @@ def test_close_lets_go_of_lock_and_files(journal: Path) -> None:
     writer.counters.close()
 
     assert open_files() == before
+
+
+def test_a_journal_deleted_under_a_living_relay_loses_no_later_frame(journal: Path) -> None:
+    writer = open_writer(journal)
+    keep(writer, "a")
+    former = writer.directory
+    assert former is not None
+    shutil.rmtree(journal)
+
+    keep(writer, "b", "c")
+
+    assert read_ids(journal) == ["b", "c"]
+    assert writer.directory not in (former, None)
+    assert writer.directory is not None
+    assert read_counters(writer.directory / "counters")[Counter.FINISHED_FRAMES] == 3
+    assert not is_whole(writer.directory)  # its counters tell of more than stands there
+    writer.close()
+    writer.counters.close()
