@@ -57,7 +57,7 @@ def open_judge(config: Config, guards: Guards, metrics: Metrics) -> Judge | None
 
 
 def open_drift(config: Config, guards: Guards, metrics: Metrics) -> LiveDrift | None:
-    """The drift detector; None = it is off, and numpy is not imported."""
+    """The drift detector; None = it is off."""
     if not config.drift.enabled:
         return None
     from proxy.analyse.drift.live import LiveDrift
@@ -94,11 +94,10 @@ async def serve(arguments: ChildArguments, config: Config, upstreams: tuple[Reso
     sinks: tuple[Sink, ...] = (metrics, call_log, *exports.sinks, *((judge,) if judge is not None else ()))
     drift = open_drift(config, guards, metrics)
     if drift is not None:
-        sinks = (*sinks, drift.watch)
+        sinks = (*sinks, drift)
     observing = Observing(
         config, sinks, guards, watcher.kind, watcher=watcher, opened=opened,
-        signalling=drift.signalling if drift is not None else None,
-        reader=drift.watch if drift is not None else None,
+        signalling=drift, reader=drift,
     )  # fmt: skip
     Scrape(metrics, observing, watcher, outputs, exports, Path(config.data))
     health = Health(config, upstreams, observing, watcher, metrics.last_success)

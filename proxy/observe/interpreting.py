@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import Any, Final, Protocol, cast
 
 import msgspec
 from msgspec.structs import replace
@@ -19,6 +19,7 @@ from proxy.core.call import CallRecord
 from proxy.core.config import UpstreamKind
 from proxy.core.exchange import Exchange, Finished
 from proxy.core.outcomes import Outcome
+from proxy.core.signal_row import SignalRow
 from proxy.journal.frames import Frame
 from proxy.observe.attribution import Attribution, Remembering
 from proxy.observe.estimating import estimated
@@ -31,9 +32,6 @@ from proxy.observe.upstream_kind import effective_kind
 from proxy.observe.upstreams.watcher import Watcher
 from proxy.wire.answers import request_object
 from proxy.wire.meaning import Meaning
-
-if TYPE_CHECKING:
-    from proxy.observe.quality.signalling import Signalling  # brings numpy
 
 Probed = Callable[[str | None], UpstreamKind | None]  # name of an upstream -> what the probe found there
 
@@ -48,6 +46,12 @@ _BARE_OUTCOMES: Final[dict[str, Outcome]] = {
 }
 
 
+class SignalMaker(Protocol):
+    """Makes the signals of an answer; `quality.signalling.Signalling` is one."""
+
+    def row(self, record: CallRecord, meaning: Meaning, request: dict[str, Any] | None) -> SignalRow | None: ...
+
+
 class Interpreter:
     """Makes records of frames. For the observer's thread."""
 
@@ -60,7 +64,7 @@ class Interpreter:
         watcher: Watcher | None = None,
         estimate_tokens: bool = False,
         attribution: Attribution | None = None,
-        signalling: Signalling | None = None,
+        signalling: SignalMaker | None = None,
     ) -> None:
         """`prices` None: pricing could not be set up; each cost is then unknown and says so.
 

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import Any, Final, Protocol
 
 from proxy.core.config import Config
 from proxy.core.errors import LedgerError
@@ -21,7 +21,7 @@ from proxy.observe.attribution import Attribution
 from proxy.observe.client_keys import agree
 from proxy.observe.fingerprints import key_of
 from proxy.observe.guards import Guards
-from proxy.observe.interpreting import Interpreter, Probed
+from proxy.observe.interpreting import Interpreter, Probed, SignalMaker
 from proxy.observe.pipeline import Pipeline
 from proxy.observe.price_file import PriceFileStatus, installed_price_file
 from proxy.observe.pricing import PriceBook
@@ -32,9 +32,6 @@ from proxy.observe.upstreams.keeping import ChangeCounts, Keeper
 from proxy.observe.upstreams.watcher import Watcher
 from proxy.store import Ledger, open_ledger
 
-if TYPE_CHECKING:
-    from proxy.observe.quality.signalling import Signalling  # brings numpy
-
 LOCK_NAME: Final = "observer.lock"
 FINISH_S: Final = 10.0  # after stop(): longest time for what is left in the journal
 _LOOK_S: Final = 0.05
@@ -44,6 +41,13 @@ log = logging.getLogger("sightglass.observer")
 
 # Called once, when the ledger is open: upstream -> when its last good call began, Unix ns.
 Opened = Callable[[Mapping[str, int]], None]
+
+
+class Signals(SignalMaker, Protocol):
+    """Makes the signals of answers, and knows what it learned from them."""
+
+    def recall(self, ledger: Any, /) -> None: ...
+    def settled(self) -> Sequence[tuple[int, bytes, bytes]]: ...
 
 
 class LedgerTurn(Protocol):
@@ -64,7 +68,7 @@ class Observing:
         *,
         watcher: Watcher | None = None,
         opened: Opened = lambda _: None,
-        signalling: Signalling | None = None,
+        signalling: Signals | None = None,
         reader: LedgerTurn | None = None,
         price_file: Callable[[], Path | None] = installed_price_file,
     ) -> None:

@@ -188,16 +188,22 @@ class _Watch:
         weights = priors.MOVES[self._ranks.places]
         scores, topics = self._ranks.scores, self._ranks.topics
         self.joint = Joint(
-            scores, np.diag(weights), tuning.joint_scales, topics, block=tuning.block, shrink=tuning.shrink
+            scores,
+            np.diag(weights),
+            tuning.joint_scales,
+            topics,
+            block=tuning.block,
+            shrink=tuning.shrink,
+            wander=tuning.wander,
         )
-        self.single = Single(scores, weights, tuning.single_scales, topics, block=tuning.block)
+        self.single = Single(scores, weights, tuning.single_scales, topics, block=tuning.block, wander=tuning.wander)
         self._sums, self._joint_sums = Sums(scores.shape[1]), Sums(scores.shape[1])
         self._input_ranks = Ranks(prompts, np.zeros((len(prompts), 1), np.float32))
         width = len(self._input_ranks.places)
         self.input = (
             Joint(
                 self._input_ranks.scores, np.eye(width), tuning.input_scales, topics, block=tuning.input_block,
-                shrink=tuning.input_shrink,
+                shrink=tuning.input_shrink, wander=tuning.input_wander,
             )
             if width
             else None

@@ -1,35 +1,88 @@
-"""Live: the parts of drift in the observer, made from the settings and tied to its metrics."""
+"""Live: drift in the observer, tied to its metrics. Light until the first answer comes: only then numpy is imported."""
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
 
-from proxy.analyse.drift.watching import DriftWatch, LaneState
+from proxy.core.call import CallRecord
 from proxy.core.config import Config
+from proxy.core.signal_row import SignalRow
 from proxy.observe import definitions as d
-from proxy.observe.guards import Guards
+from proxy.observe.guards import Guards, Part
 from proxy.observe.metrics import Metrics
-from proxy.observe.quality.score import WEIGHTS
-from proxy.observe.quality.scorers import load_scorers
-from proxy.observe.quality.signalling import Signalling
+from proxy.observe.observed import Observed
+from proxy.wire.meaning import Meaning
+
+if TYPE_CHECKING:
+    from proxy.analyse.drift.watching import DriftWatch, LaneState
+    from proxy.observe.quality.signalling import Kept, Signalling
 
 _STATES: Final = {"learning": 0, "calm": 1, "alarmed": 2}
 _SHOWN: Final = 200  # lanes with series of their own
 
 
 class LiveDrift:
-    """Makes signals, watches them, and shows what it finds."""
+    """Makes signals, watches them, shows what it finds: signalling, sink and reader of the ledger in one."""
+
+    part: Part = "drift"
 
     def __init__(self, config: Config, guards: Guards, metrics: Metrics) -> None:
-        self.signalling = Signalling(load_scorers(config.quality.scorers, guards, taken=WEIGHTS))
-        self.watch = DriftWatch(config.drift, guards)
-        self._metrics = metrics
+        self._config, self._guards, self._metrics = config, guards, metrics
+        self._ledger: Kept | None = None
+        self._signalling: Signalling | None = None
+        self._watch: DriftWatch | None = None
         metrics.at_scrape(self._show)
 
+    def recall(self, ledger: Kept) -> None:
+        """Begin anew with what the ledger remembers. Raises LedgerError."""
+        self._ledger = ledger
+        if self._signalling is not None:
+            self._signalling.recall(ledger)
+
+    def row(self, record: CallRecord, meaning: Meaning, request: dict[str, Any] | None) -> SignalRow | None:
+        """As Signalling.row. Raises LedgerError when what was learned cannot be read back yet."""
+        if record.model is None or record.outcome != "ok":
+            return None
+        return self._begun().row(record, meaning, request)
+
+    def settled(self) -> Sequence[tuple[int, bytes, bytes]]:
+        """As Signalling.settled."""
+        return self._signalling.settled() if self._signalling is not None else ()
+
+    def prepare(self, observed: Observed) -> bool:
+        """Whether the call has signals."""
+        return observed.record.signals is not None
+
+    def deliver(self, prepared: Sequence[Any]) -> None:
+        """Rows were committed."""
+        if self._watch is not None:
+            self._watch.deliver(prepared)
+
+    def turn(self, ledger: Any, /) -> None:
+        """As DriftWatch.turn; nothing before the first answer."""
+        if self._watch is not None:
+            self._watch.turn(ledger)
+
+    def _begun(self) -> Signalling:
+        if self._signalling is None:
+            from proxy.analyse.drift.watching import DriftWatch
+            from proxy.observe.quality.score import WEIGHTS
+            from proxy.observe.quality.scorers import load_scorers
+            from proxy.observe.quality.signalling import Signalling
+
+            made = Signalling(load_scorers(self._config.quality.scorers, self._guards, taken=WEIGHTS))
+            if self._ledger is not None:
+                made.recall(self._ledger)
+            self._signalling, self._watch = made, DriftWatch(self._config.drift, self._guards)
+        return self._signalling
+
     def _show(self) -> None:
-        self._metrics.set(d.QUALITY_PARTS, {(name,): total for name, total in dict(self.signalling.parts).items()})
-        shown = self.watch.states()[-_SHOWN:]
-        self._metrics.set(d.DRIFT_EVENTS, {labels: float(count) for labels, count in dict(self.watch.raised).items()})
+        if self._signalling is None or self._watch is None:
+            return
+        self._metrics.set(d.QUALITY_PARTS, {(name,): total for name, total in dict(self._signalling.parts).items()})
+        self._metrics.set(d.DRIFT_EVENTS, {labels: float(count) for labels, count in dict(self._watch.raised).items()})
+        shown = self._watch.states()[-_SHOWN:]
         self._metrics.replace(d.DRIFT_STATE, {_labels(one): float(_STATES[one.state]) for one in shown})
         self._metrics.replace(d.DRIFT_BASELINE, {_labels(one): float(one.version) for one in shown})
         evidence: dict[tuple[str, ...], float] = {}
@@ -42,15 +95,3 @@ class LiveDrift:
 
 def _labels(state: LaneState) -> tuple[str, ...]:
     return state.route, state.model or "none"
-
-
-def states_json(states: list[LaneState]) -> list[dict[str, Any]]:
-    """Lanes as the console and `drift status` tell them."""
-    return [
-        {
-            "route": one.route, "model": one.model, "digest": one.digest, "state": one.state, "answers": one.answers,
-            "baseline": one.version, "alarms": list(one.alarms), "level": round(one.level, 2),
-            "evidence": {name: round(nats, 2) for name, nats in one.evidence.items()},
-        }
-        for one in states
-    ]  # fmt: skip

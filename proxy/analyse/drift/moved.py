@@ -21,7 +21,6 @@ Matrix = npt.NDArray[Any]
 LENGTHS: Final = np.array([1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512])
 _STARTS: Final = np.log(np.diff(LENGTHS, prepend=0))
 _RING: Final = 513
-_WANDER: Final = 2.0  # runs are longer at times than their mean, and topics finer than our groups
 _FOLDS: Final = 5
 _ODD: Final = 3.0  # standard deviations of a row's squared length
 _AROUND: Final = 3  # directions on each side whose spreads are averaged
@@ -51,15 +50,26 @@ class Joint:
     """All scores together, along the directions in which models differ: `prior` is the covariance of such moves."""
 
     def __init__(
-        self, scores: Matrix, prior: Matrix, scales: tuple[float, ...], topics: Topics, *, block: int, shrink: float
+        self,
+        scores: Matrix,
+        prior: Matrix,
+        scales: tuple[float, ...],
+        topics: Topics,
+        *,
+        block: int,
+        shrink: float,
+        wander: float,
     ) -> None:
-        """scores: of the baseline. scales: by which the prior is multiplied, one alternative each. block: answers."""
+        """scores: of the baseline. scales: by which the prior is multiplied, one alternative each. block: answers.
+
+        wander: how much more than `topics` tell a mean may wander; runs are longer at times, topics finer than ours.
+        """
         count = len(scores)
         self.basis, self.moves = _directions(scores, prior, shrink)
         self.spread = _held_out_spread(scores, prior, shrink, block)
         lengths = LENGTHS[:, None, None]
-        wander = topics.runs(LENGTHS)[:, None, None] * topics.between(_bounded(scores @ self.basis))
-        noise = (self.spread + _WANDER * wander) * (1 + lengths / count)
+        runs = topics.runs(LENGTHS)[:, None, None] * topics.between(_bounded(scores @ self.basis))
+        noise = (self.spread + wander * runs) * (1 + lengths / count)
         wide = np.array(scales)[:, None] * self.moves
         self._gain = 0.5 * wide / (noise * (noise + lengths * wide))
         self._cost = 0.5 * np.log1p(lengths * wide / noise).sum(-1)
@@ -79,13 +89,13 @@ class Single:
     """Each score by itself; their mean is an e-value as each is."""
 
     def __init__(
-        self, scores: Matrix, weights: Matrix, scales: tuple[float, ...], topics: Topics, *, block: int
+        self, scores: Matrix, weights: Matrix, scales: tuple[float, ...], topics: Topics, *, block: int, wander: float
     ) -> None:
         count = len(scores)
         self.spread = spread_of(scores, block, weights)
         lengths = LENGTHS[:, None, None]
-        wander = topics.runs(LENGTHS)[:, None, None] * topics.between(scores)
-        noise = (self.spread + _WANDER * wander) * (1 + lengths / count)
+        runs = topics.runs(LENGTHS)[:, None, None] * topics.between(scores)
+        noise = (self.spread + wander * runs) * (1 + lengths / count)
         wide = np.array(scales)[:, None] * np.ones(scores.shape[1])
         self._gain = 0.5 * wide / (noise * (noise + lengths * wide))
         self._cost = 0.5 * np.log1p(lengths * wide / noise)

@@ -15,6 +15,7 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     single_scales: tuple[float, ...] = (2.0, 0.3)
     block: int = 25
     shrink: float = 0.25
+    wander: float = 2.0
     joint_extra: float = 1.0
     single_extra: float = 1.0
     share_extra: float = 3.0
@@ -23,9 +24,10 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     latency_tolerance: float = 0.22
     input_scales: tuple[float, ...] = (1.0, 0.25)
     input_shrink: float = 0.3
-    input_extra: float = 3.0
+    input_wander: float = 0.7
+    input_extra: float = 0.0
     input_block: int = 25
-    input_doubt: float = 4.0  # evidence of other prompts from which output alarms wait
+    input_doubt: float = 3.0  # evidence of other prompts from which output alarms wait
     quiet: int = 160  # answers without evidence after which an alarm has recovered
 
 
