@@ -30,7 +30,7 @@ class Sums:
     """Sums of the last n rows, for each n of LENGTHS."""
 
     def __init__(self, width: int) -> None:
-        self._totals = np.zeros((_RING, width))
+        self._totals = np.zeros((_RING, width), np.float32)
         self.count = 0
 
     def add(self, row: Matrix) -> None:

@@ -16,7 +16,7 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     block: int = 25
     shrink: float = 0.25
     wander: float = 2.0
-    joint_extra: float = 1.0
+    joint_extra: float = 2.5
     single_extra: float = 1.0
     share_extra: float = 3.0
     share_doubt: float = 8.0  # more, for faults that depend on the prompts, while these may have changed
