@@ -76,6 +76,7 @@ class Detector:
         self._loads: list[tuple[float, float]] = []
         self._load = Load()
         self._watch: _Watch | None = None
+        self._doubt = False  # whether the prompts may not be what they were
 
     @property
     def learned(self) -> bool:
@@ -100,10 +101,13 @@ class Detector:
     def _look(self, watch: _Watch, sample: Sample, load: tuple[float, float]) -> list[Told]:
         told: list[Told] = []
         key = _prompt_key(sample)
-        watch.add(sample, self.count, watch.repeats.weight(key))
-        doubt = self._input(watch, told)
-        self._output(watch, told, doubt=doubt)
-        self._shares(watch, {name for name in sample.faults if not watch.repeats.again(key, name)}, told, doubt=doubt)
+        watch.add(sample, watch.repeats.weight(key))
+        if self.count % self.tuning.every == 0:
+            watch.take_in()
+            self._doubt = self._input(watch, told)
+            self._output(watch, told, doubt=self._doubt)
+        found = {name for name in sample.faults if not watch.repeats.again(key, name)}
+        self._shares(watch, found, told, doubt=self._doubt)
         self._latency(watch, sample, load, told)
         return told
 
@@ -130,11 +134,12 @@ class Detector:
             told.append(self._raised("output", evidence, length, signals, of_move(signals)))
 
     def _shares(self, watch: _Watch, found: set[str], told: list[Told], *, doubt: bool) -> None:
-        for name, share in watch.shares.items():
-            subject = f"share:{name}"
-            if not share.feed(self.count, faulty=name in found):
+        for subject in [subject for subject in self.standing if subject.startswith("share:")]:
+            if subject.removeprefix("share:") not in found:
                 self._ebb(subject, told)
-                continue
+        for name in sorted(found):
+            share, subject = watch.shares[name], f"share:{name}"
+            share.feed(self.count)
             level = self.level + self.tuning.share_extra
             if doubt and name in _DEPEND_ON_PROMPTS:
                 level += self.tuning.share_doubt
@@ -198,7 +203,7 @@ class _Watch:
         )
         self.single = Single(scores, weights, tuning.single_scales, topics, block=tuning.block, wander=tuning.wander)
         self._sums, self._joint_sums = Sums(scores.shape[1]), Sums(scores.shape[1])
-        self._input_ranks = Ranks(prompts, np.zeros((len(prompts), 1), np.float32))
+        self._input_ranks = Ranks(prompts, None)
         width = len(self._input_ranks.places)
         self.input = (
             Joint(
@@ -217,17 +222,26 @@ class _Watch:
             self._prompt_before = _means(prompts)
         self._after, self._prompt_after = self._before.copy(), self._prompt_before.copy()
         self._last = np.zeros((0, 0))
+        self._waiting: list[tuple[Vector, Vector, float]] = []
 
-    def add(self, sample: Sample, count: int, weight: float) -> None:
-        """One more answer; weight: in (0, 1], how much it counts."""
-        scores = weight * self._ranks.score(sample.features, sample.prompt, count)
+    def add(self, sample: Sample, weight: float) -> None:
+        """One more answer; weight: in (0, 1], how much it counts. It waits until `take_in`."""
+        self._waiting.append((sample.features, sample.prompt, weight))
+
+    def take_in(self) -> None:
+        """All that wait, at once: for numpy one row costs as much as five."""
+        features = np.stack([waiting[0] for waiting in self._waiting])
+        prompts = np.stack([waiting[1] for waiting in self._waiting])
+        weight = np.array([waiting[2:] for waiting in self._waiting], np.float32)
+        self._waiting.clear()
+        scores = weight * self._ranks.score(features, prompts, self._sums.count)
         self._sums.add(scores)
         self._joint_sums.add(self.joint.turn(scores))
         self._last = self._sums.last()
-        _ease(self._after, sample.features)
-        _ease(self._prompt_after, sample.prompt)
+        _ease(self._after, features)
+        _ease(self._prompt_after, prompts)
         if self.input is not None:
-            scores = weight * self._input_ranks.score(sample.prompt, _NO_PROMPT, count)
+            scores = weight * self._input_ranks.score(prompts, prompts, self._input_sums.count)
             self._input_sums.add(scores)
             self._turned_sums.add(self.input.turn(scores))
 
@@ -289,15 +303,17 @@ def _means(values: Vector) -> Vector:
     return means
 
 
-def _ease(mean: Vector, value: Vector) -> None:
-    mean += np.where(np.isfinite(value), value - mean, 0.0) / _LATELY
+def _ease(mean: Vector, values: Vector) -> None:
+    """Draw a mean of the last answers towards some more of them."""
+    left = (values - mean).sum(0)
+    left[np.isnan(left)] = 0.0
+    mean += left / _LATELY
 
 
 def _kind(subject: str) -> Kind:
     return "share" if subject.startswith("share:") else subject  # type: ignore[return-value]
 
 
-_NO_PROMPT: Final = np.zeros(1, np.float32)
 _TOP: Final = 5
 _PLAIN_PROMPT: Final = PROMPT_NAMES.index("prompt_strange_bytes")  # before it, nothing that is learned
 _PLAIN: Final = 20

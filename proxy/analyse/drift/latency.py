@@ -47,17 +47,18 @@ class Latency:
         scaled = costs / seconds[:, None]
         penalty = np.diag([0.01, 0.0, 0.01]) * (scaled**2).mean(0) * len(seconds)
         penalty += np.eye(3) * 1e-9
-        self._costs = np.linalg.solve(scaled.T @ scaled + penalty, scaled.sum(0))
+        fitted = np.linalg.solve(scaled.T @ scaled + penalty, scaled.sum(0))
         self._least_s = float(np.quantile(seconds, 0.01)) / 3
-        logs = np.log(seconds / np.maximum(costs @ self._costs, self._least_s))
+        logs = np.log(seconds / np.maximum(costs @ fitted, self._least_s))
         design = _load_design(loads)
         ridge = np.diag([0.0, 5.0, 5.0, 5.0])
-        self._slopes = np.linalg.solve(design.T @ design + ridge, design.T @ logs)
-        left = logs - design @ self._slopes
+        slopes = np.linalg.solve(design.T @ design + ridge, design.T @ logs)
+        left = logs - design @ slopes
         self._centre = float(np.median(left))
         self._clip = max(4 * float(np.std(left)), 0.7)
         left = np.clip(left - self._centre, -self._clip, self._clip)
         self.variance = max(_long_run(left), _LEAST_VARIANCE)
+        self._costs, self._slopes = fitted.tolist(), slopes.tolist()  # one answer: no need of arrays
         self._sum = 0.0
         self._since = self._count = 0
         self._all = 0.0  # of the logs since then
@@ -65,8 +66,9 @@ class Latency:
     def feed(self, seconds: float, tokens: float, prompt_tokens: float, load: tuple[float, float]) -> float:
         """Evidence in nats: logarithm of the level that a calm route would reach."""
         self._count += 1
-        expected = max(float(np.dot((1.0, tokens, prompt_tokens), self._costs)), self._least_s)
-        log = math.log(max(seconds, 1e-4) / expected) - float(_load_design(np.array([load]))[0] @ self._slopes)
+        base, a_token, a_prompt_token = self._costs
+        expected = max(base + a_token * tokens + a_prompt_token * prompt_tokens, self._least_s)
+        log = math.log(max(seconds, 1e-4) / expected) - self._of_load(*load)
         left = min(max(log - self._centre, -self._clip), max(self._clip, _MOST))
         self._all += left
         self._sum += left - self._tolerance
@@ -74,6 +76,10 @@ class Latency:
             self._sum, self._all, self._since = 0.0, 0.0, self._count
         self._sum = min(self._sum, _ENOUGH * self.variance)
         return 2 * self._tolerance * self._sum / self.variance
+
+    def _of_load(self, now: float, lately: float) -> float:
+        always, at_once, slowly, squared = self._slopes
+        return float(always + at_once * now + slowly * lately + squared * lately**2)
 
     @property
     def effect(self) -> float:

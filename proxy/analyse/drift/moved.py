@@ -33,11 +33,11 @@ class Sums:
         self._totals = np.zeros((_RING, width), np.float32)
         self.count = 0
 
-    def add(self, row: Matrix) -> None:
-        """One more answer."""
-        before = self._totals[self.count % _RING]
-        self.count += 1
-        np.add(before, row, out=self._totals[self.count % _RING])
+    def add(self, rows: Matrix) -> None:
+        """Some more answers."""
+        places = np.arange(self.count, self.count + len(rows) + 1) % _RING
+        self.count += len(rows)
+        self._totals[places[1:]] = self._totals[places[0]] + np.add.accumulate(rows)
 
     def last(self) -> Matrix:
         """Lengths x width; only as many lengths as there were answers."""
@@ -71,12 +71,13 @@ class Joint:
         runs = topics.runs(LENGTHS)[:, None, None] * topics.between(_bounded(scores @ self.basis))
         noise = (self.spread + wander * runs) * (1 + lengths / count)
         wide = np.array(scales)[:, None] * self.moves
-        self._gain = 0.5 * wide / (noise * (noise + lengths * wide))
+        self._gain = (0.5 * wide / (noise * (noise + lengths * wide))).astype(np.float32)
         self._cost = 0.5 * np.log1p(lengths * wide / noise).sum(-1)
+        self._basis = self.basis.astype(np.float32)
 
     def turn(self, scores: Matrix) -> Matrix:
-        """The scores of one answer along the directions; an odd one counts for no more than others."""
-        return _bounded(scores @ self.basis)
+        """The scores of some answers along the directions; an odd one counts for no more than others."""
+        return _bounded(scores @ self._basis)
 
     def evidence(self, sums: Matrix) -> Matrix:
         """Logarithm of the e-value of each length. sums: of turned scores."""
@@ -97,13 +98,13 @@ class Single:
         runs = topics.runs(LENGTHS)[:, None, None] * topics.between(scores)
         noise = (self.spread + wander * runs) * (1 + lengths / count)
         wide = np.array(scales)[:, None] * np.ones(scores.shape[1])
-        self._gain = 0.5 * wide / (noise * (noise + lengths * wide))
-        self._cost = 0.5 * np.log1p(lengths * wide / noise)
-        self._log_weight = np.log(np.maximum(weights, 1e-9) / np.maximum(weights, 1e-9).sum()) - math.log(len(scales))
+        log_weight = np.log(np.maximum(weights, 1e-9) / np.maximum(weights, 1e-9).sum()) - math.log(len(scales))
+        self._gain = (0.5 * wide / (noise * (noise + lengths * wide))).astype(np.float32)
+        self._cost = (0.5 * np.log1p(lengths * wide / noise) - log_weight).astype(np.float32)
 
     def evidence(self, sums: Matrix) -> Matrix:
         """Logarithm of the e-value of each length."""
-        logs = self._gain[: len(sums)] * (sums**2)[:, None, :] - self._cost[: len(sums)] + self._log_weight
+        logs = self._gain[: len(sums)] * (sums**2)[:, None, :] - self._cost[: len(sums)]
         flat = logs.reshape(len(sums), -1)
         top = flat.max(1)
         found: Matrix = top + np.log(np.exp(flat - top[:, None]).sum(1))

@@ -22,6 +22,7 @@ _RIDGE: Final = 20.0  # answers' worth of no relation
 _SPARSE: Final = 0.7  # a feature whose commonest value is this common is ranked as it is
 _KNOWN: Final = 0.35  # a feature that is missing more often is left out
 _LOTS: Final = 251  # rows of random numbers that break ties, in turn: the same again after a restart
+_TOGETHER: Final = 25  # answers of the baseline that are scored at once
 _STEPS: Final = 4096
 _SCORES: Final = np.array([NormalDist().inv_cdf((step + 0.5) / _STEPS) for step in range(_STEPS)], np.float32)
 
@@ -29,8 +30,8 @@ _SCORES: Final = np.array([NormalDist().inv_cdf((step + 0.5) / _STEPS) for step 
 class Ranks:
     """The baseline's own values, to rank later ones against."""
 
-    def __init__(self, features: Matrix, prompts: Matrix, seed: int = 1) -> None:
-        """features: answers x features; prompts: answers x prompt features; nan = not known."""
+    def __init__(self, features: Matrix, prompts: Matrix | None, seed: int = 1) -> None:
+        """features: answers x features; prompts: answers x prompt features, None = freed of nothing; nan: not known."""
         self._lots = _lots(seed, features.shape[1])
         count = len(features)
         known = np.isfinite(features)
@@ -38,9 +39,8 @@ class Ranks:
         self.places = np.flatnonzero((known.mean(0) > _KNOWN) & (spread > 0))
         chosen = features[:, self.places]
         self._centre = np.nanmedian(chosen, axis=0).astype(np.float32)
-        self._prompt_centre, self._prompt_scale = _standard(prompts)
-        self.topics = Topics(self._scaled(prompts))
-        design = self._design(prompts)
+        self._prompts = _Prompts(prompts) if prompts is not None else None
+        design = self._design(features, prompts)
         filled = np.where(np.isfinite(chosen), chosen, self._centre)
         self._dense = np.array([_commonest(column) < _SPARSE for column in filled.T], bool)
         self._slopes = self._fit(design, filled)
@@ -50,36 +50,41 @@ class Ranks:
             inside = folds == fold
             residuals[inside] = filled[inside] - design[inside] @ self._fit(design[~inside], filled[~inside])
         residuals[~np.isfinite(chosen)] = np.nan
-        self._own = np.nan_to_num(np.sort(residuals, axis=0), nan=np.inf).astype(np.float32)
-        self._count = np.isfinite(residuals).sum(0)
-        self.scores = np.stack([self._score(row, at) for at, row in enumerate(residuals)]).astype(np.float32)
+        own = np.nan_to_num(np.sort(residuals, axis=0), nan=np.inf).astype(np.float32)
+        self._sorted = Sorted(own)
+        self._to_step = (_STEPS / (np.isfinite(residuals).sum(0) + 1)).astype(np.float32)
+        self.scores = np.concatenate(
+            [self._score(residuals[at : at + _TOGETHER], at) for at in range(0, count, _TOGETHER)]
+        )
 
-    def score(self, features: Matrix, prompt: Matrix, count: int) -> Matrix:
-        """Normal scores of one answer, the count-th; 0 where a feature is not known."""
-        design = self._design(prompt[None, :])[0]
-        left: Matrix = features[self.places] - design @ self._slopes
-        return self._score(left, count)
+    @property
+    def topics(self) -> Topics:
+        """Groups of the baseline's prompts; only of ranks that are freed from them."""
+        assert self._prompts is not None
+        return self._prompts.topics
 
-    def _score(self, residual: Matrix, count: int) -> Matrix:
-        below = np.count_nonzero(self._own < residual, axis=0)
-        to = np.count_nonzero(self._own <= residual, axis=0)
-        lot = self._lots[count % _LOTS, : len(residual)]
-        rank: Matrix = (below + lot * (to - below + 1)) / (self._count + 1)
-        scores: Matrix = _SCORES[np.minimum((rank * _STEPS).astype(np.intp), _STEPS - 1)]
-        scores[~np.isfinite(residual)] = 0.0
+    def score(self, features: Matrix, prompts: Matrix, first: int) -> Matrix:
+        """Normal scores of some answers in a row, the first being the first-th; 0 where a feature is not known."""
+        left: Matrix = features.take(self.places, 1)
+        left -= self._design(features, prompts) @ self._slopes
+        return self._score(left, first)
+
+    def _score(self, residuals: Matrix, first: int) -> Matrix:
+        below, to = self._sorted.around(residuals)
+        places = np.arange(first, first + len(residuals)) % _LOTS
+        ranks = self._lots.take(places, 0)[:, : residuals.shape[1]]
+        to -= below - 1
+        ranks *= to
+        ranks += below
+        ranks *= self._to_step
+        scores: Matrix = _SCORES.take(ranks.astype(np.intp), mode="clip")
+        scores[np.isnan(residuals)] = 0.0
         return scores
 
-    def _design(self, prompts: Matrix) -> Matrix:
-        scaled = self._scaled(prompts)
-        groups = np.zeros((len(scaled), len(self.topics.centres)), np.float32)
-        groups[np.arange(len(scaled)), self.topics.of(scaled)] = 1.0
-        return np.concatenate([np.ones((len(scaled), 1), np.float32), scaled, groups], axis=1)
-
-    def _scaled(self, prompts: Matrix) -> Matrix:
-        scaled = np.nan_to_num((prompts - self._prompt_centre) / self._prompt_scale, nan=0.0)
-        np.clip(scaled, -3.0, 3.0, out=scaled)
-        found: Matrix = scaled
-        return found
+    def _design(self, features: Matrix, prompts: Matrix | None) -> Matrix:
+        if self._prompts is None or prompts is None:
+            return np.ones((len(features), 1), np.float32)
+        return self._prompts.design(prompts)
 
     def _fit(self, design: Matrix, values: Matrix) -> Matrix:
         penalty = np.full(design.shape[1], _RIDGE, np.float32)
@@ -88,6 +93,53 @@ class Ranks:
         slopes[:, ~self._dense] = 0.0
         fitted: Matrix = slopes.astype(np.float32)
         return fitted
+
+
+class _Prompts:
+    """What prompts explain of answers is sought in this design: their features, scaled, and their topic."""
+
+    def __init__(self, prompts: Matrix) -> None:
+        self._centre, scale = _standard(prompts)
+        self._to_scale = np.float32(1.0) / scale
+        self.topics = Topics(self._scaled(prompts))
+        self._groups = np.eye(len(self.topics.centres), dtype=np.float32)
+
+    def design(self, prompts: Matrix) -> Matrix:
+        """A row for each prompt."""
+        scaled = self._scaled(prompts)
+        groups = self._groups.take(self.topics.of(scaled), 0)
+        return np.concatenate([np.ones((len(scaled), 1), np.float32), scaled, groups], axis=1)
+
+    def _scaled(self, prompts: Matrix) -> Matrix:
+        scaled: Matrix = prompts - self._centre
+        scaled *= self._to_scale
+        scaled[np.isnan(scaled)] = 0.0
+        np.minimum(scaled, 3.0, out=scaled)
+        np.maximum(scaled, -3.0, out=scaled)
+        return scaled
+
+
+class Sorted:
+    """Columns of sorted numbers, and how many of each are below a value. All columns and values are sought at once."""
+
+    def __init__(self, columns: Matrix) -> None:
+        """columns: rows in order; inf at the end of those that have fewer."""
+        count, width = columns.shape
+        self._steps = [1 << power for power in reversed(range(count.bit_length()))]
+        room = 1 << count.bit_length()
+        self._flat = np.full((width, room), np.inf, np.float32)
+        self._flat[:, :count] = columns.T
+        self._flat = self._flat.reshape(-1)
+        self._starts = np.arange(width) * room - 1
+
+    def around(self, values: Matrix) -> tuple[Matrix, Matrix]:
+        """Of rows of values, one a column: how many numbers are smaller, and how many are not greater."""
+        sought = np.concatenate([values, np.nextafter(values, np.float32(np.inf))]).astype(np.float32, copy=False)
+        at = np.broadcast_to(self._starts, sought.shape).copy()
+        for step in self._steps:
+            at += step * (self._flat.take(at + step) < sought)
+        at -= self._starts
+        return at[: len(values)], at[len(values) :]
 
 
 def _lots(seed: int, width: int) -> Matrix:

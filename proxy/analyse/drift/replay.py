@@ -73,7 +73,7 @@ class Replay:
             lane = self._lanes[route, model] = _Lane(self._budget, self._tuning)
         lane.at(self.index)
         self.signals = lane.references.filled(signals_of(answer))
-        for told in lane.detector.feed(_sample(self.signals, record)):
+        for told in lane.detector.feed(sample_of(self.signals, record)):
             events.append(self._event(told, route, model, lane.index(told.ago)))
         return events
 
@@ -107,7 +107,8 @@ def answer_of(record: Mapping[str, Any]) -> Answer:
     )
 
 
-def _sample(signals: Signals, record: Mapping[str, Any]) -> Sample:
+def sample_of(signals: Signals, record: Mapping[str, Any]) -> Sample:
+    """Signals and what the record tells of the wire. Raises TypeError, ValueError for fields that cannot be."""
     latency_ms = _number(record, "latency_ms")
     return Sample(
         features=signals.features,

@@ -29,15 +29,12 @@ class Share:
         self.at: deque[int] = deque()
         self.evidence, self.since = 0.0, 0
 
-    def feed(self, count: int, *, faulty: bool) -> bool:
-        """count: of answers since the baseline, this one included. True: the evidence was weighed anew."""
-        if not faulty:
-            return False
+    def feed(self, count: int) -> None:
+        """An answer with the fault. count: of answers since the baseline, this one included."""
         self.at.append(count)
         while self.at[0] <= count - HORIZON:
             self.at.popleft()
         self._weigh(count)
-        return True
 
     def recent(self, count: int, last: int) -> float:
         """Share among the last answers."""

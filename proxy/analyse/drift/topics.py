@@ -24,13 +24,13 @@ class Topics:
     def __init__(self, scaled: Matrix) -> None:
         """scaled: answers x prompt features, each of variance about 1."""
         self.centres = _centres(scaled)
+        self._squares, self._doubled = (self.centres**2).sum(1), 2 * self.centres.T
         self.labels = self.of(scaled)
         self.likeness = _likeness(self.labels)
 
     def of(self, scaled: Matrix) -> Matrix:
         """The nearest group of each row."""
-        far = (self.centres**2).sum(1) - 2 * scaled @ self.centres.T
-        found: Matrix = far.argmin(1)
+        found: Matrix = (self._squares - scaled @ self._doubled).argmin(1)
         return found
 
     def between(self, scores: Matrix) -> Matrix:

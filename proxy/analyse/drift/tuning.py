@@ -11,6 +11,7 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     """`extra`: evidence in nats that a kind needs above the logarithm of the budget."""
 
     warm_up: int = 500  # answers
+    every: int = 4  # answers after which output and input are weighed anew; shares and latency are with each
     joint_scales: tuple[float, ...] = (4.0, 1.0, 0.25)
     single_scales: tuple[float, ...] = (2.0, 0.3)
     block: int = 25

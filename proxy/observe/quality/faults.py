@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -38,6 +39,12 @@ _REFUSAL: Final = re.compile(
     r"|\b(?:can(?:no|['’])t|unable to|not able to|(?:not |in)appropriate to) (?:be |provide|assist|help|fulfil|answer"
     r"|comply|discuss|generate|create|write|give|offer|determine|access|engage|predict)"
 )
+# Each match of the expression has one of these.
+_REFUSAL_HINTS: Final = (
+    "sorry", "afraid", "unable", "not able", "not allowed", "apolog", "cannot", "can't", "can’t", "won't", "won’t",
+    "will not", "must decline", "feel comfortable", "an ai", "a ai", "artificial", "language", "responsible", "ethical",
+    "n't have ", "n’t have ", "not have ", "appropriate to",
+)  # fmt: skip
 _REFUSAL_CHARACTERS: Final = 300
 _LEAK: Final = re.compile(
     r"<[|｜][\w/ ▁:-]{1,40}[|｜]>|</?s>|<</?SYS>>|\[/?INST\]|</?(?:unk|pad|bos|eos|mask)>|<(?:end|start)_of_turn>"
@@ -299,8 +306,13 @@ _SCRIPTS: Final = re.compile(
 _FEW_WORDS: Final = 8
 
 
-def faults_of(answer: Answer, words: Counter[str], prompt_words: Counter[str], *, overlap: float) -> frozenset[str]:
-    """Names of what is wrong. words: of the head, in lower case. overlap: with the prompt's long words, 1.0 unknown."""
+def faults_of(
+    answer: Answer, words: Counter[str], prompt_words: Sequence[str], *, overlap: float, same_language: bool = False
+) -> frozenset[str]:
+    """Names of what is wrong. words: of the head, in lower case. overlap: with the prompt's long words, 1.0 unknown.
+
+    same_language: answer and prompt are known to be in one.
+    """
     text = answer.response
     found: list[str] = []
     if answer.tool_calls_invalid:
@@ -311,7 +323,7 @@ def faults_of(answer: Answer, words: Counter[str], prompt_words: Counter[str], *
         if not answer.tool_calls:
             found.append("empty")
         return frozenset(found)
-    if _REFUSAL.search(text[:_REFUSAL_CHARACTERS].lower()):
+    if _refuses(text[:_REFUSAL_CHARACTERS].lower()):
         found.append("refusal")
     if _loops(text):
         found.append("loop")
@@ -319,7 +331,7 @@ def faults_of(answer: Answer, words: Counter[str], prompt_words: Counter[str], *
         found.append("leak")
     if not text.isascii() and _MOJIBAKE.search(text, 0, _LOOK):
         found.append("mojibake")
-    if _other_language(text, words, answer.prompt, prompt_words):
+    if not same_language and _other_language(text, words, answer.prompt, prompt_words):
         found.append("language")
     if answer.json_asked and not answer.tool_calls and not _is_json(text):
         found.append("json")
@@ -338,6 +350,12 @@ def bits_of(faults: frozenset[str]) -> int:
 def named(bits: int) -> frozenset[str]:
     """The faults behind such a number."""
     return frozenset(name for name, bit in BITS.items() if bits & bit)
+
+
+def _refuses(head: str) -> bool:
+    if not any(map(head.__contains__, _REFUSAL_HINTS)):  # nearly always; ten times as fast as the expression
+        return False
+    return _REFUSAL.search(head) is not None
 
 
 def _loops(text: str) -> bool:
@@ -384,14 +402,14 @@ def language_of(text: str, words: Counter[str]) -> str | None:
     return best
 
 
-def _other_language(text: str, words: Counter[str], prompt: str, prompt_words: Counter[str]) -> bool:
+def _other_language(text: str, words: Counter[str], prompt: str, prompt_words: Sequence[str]) -> bool:
     if words.total() < _FEW_WORDS and text.isascii():
         return False
-    spoken = language_of(text, words)
-    if spoken is None:
+    asked = language_of(prompt, Counter(prompt_words))
+    if asked is None:
         return False
-    asked = language_of(prompt, prompt_words)
-    return asked is not None and asked != spoken
+    spoken = language_of(text, words)
+    return spoken is not None and asked != spoken
 
 
 def _is_json(text: str) -> bool:

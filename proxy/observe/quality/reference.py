@@ -104,4 +104,4 @@ def _hashes(data: bytes) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
     grams = triples[:-3] * np.uint32(0x27D4EB2F) ^ triples[3:] * np.uint32(0x165667B1)
     grams ^= grams >> np.uint32(15)
     triples ^= triples >> np.uint32(15)
-    return (triples % np.uint32(_TRIPLES)).astype(np.intp), (grams % np.uint32(_GRAMS)).astype(np.intp)
+    return (triples & np.uint32(_TRIPLES - 1)).astype(np.intp), (grams & np.uint32(_GRAMS - 1)).astype(np.intp)

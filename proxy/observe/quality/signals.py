@@ -17,11 +17,13 @@ import numpy.typing as npt
 
 from proxy.observe.quality.answer import Answer
 from proxy.observe.quality.faults import faults_of
+from proxy.observe.quality.words import words_of
 
 HEAD: Final = 3000  # characters
 _PROMPT_HEAD: Final = 2000
 _TAIL: Final = 300
 _LONG_STEM: Final = 5
+_ENGLISH: Final = 0.16  # share of English function words that no other language reaches
 
 Vector = npt.NDArray[np.float32]
 
@@ -73,14 +75,12 @@ _OPENINGS: Final = re.compile(
     r"|(?P<here>here (?:is|are)\b|here's|below|the following)|(?P<the>the|this|there|it|to)\b)",
     re.IGNORECASE,
 )
-_CLOSING: Final = re.compile(
-    r"let me know|feel free|hope (?:this|that)|if you (?:have|need|would|want)|happy to help|in conclusion|overall"
-    r"|in summary|remember|would you like|please",
-    re.IGNORECASE,
-)
-_WORD: Final = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
-_LINE: Final = re.compile(r"^[ \t]*(?:([-*•+] )|(\d{1,3}[.)] )|(#{1,6} )|(\|)|(```))", re.MULTILINE)
-_SENTENCE: Final = re.compile(r"[.!?][\s\"'”)*]")
+_CLOSINGS: Final = (
+    "let me know", "feel free", "hope this", "hope that", "if you have", "if you need", "if you would", "if you want",
+    "happy to help", "in conclusion", "overall", "in summary", "remember", "would you like", "please",
+)  # fmt: skip
+_MARK: Final = re.compile(r"([-*•+] )|(\d{1,3}[.)] )|(#{1,6} )|(\|)|(```)")
+_MARK_STARTS: Final = frozenset("-*•+#|`0123456789")
 
 _CLASSES: Final[dict[str, bytes]] = {
     "commas": b",", "stops": b".", "colons": b":", "semicolons": b";", "question_marks": b"?", "exclamations": b"!",
@@ -92,6 +92,10 @@ _CLASSES: Final[dict[str, bytes]] = {
 _HISTOGRAM: Final = np.zeros((256, len(_CLASSES)), np.float32)
 for _column, _members in enumerate(_CLASSES.values()):
     _HISTOGRAM[list(_members), _column] = 1.0
+
+_ENDS: Final = np.zeros(256, np.uint8)  # 1: ends a sentence, where what follows is one of those with 2
+_ENDS[list(b".!?")] = 1
+_ENDS[list(b" \t\n\r\f\v\"')*\xe2")] = 2  # e2 begins a curly quote
 
 _SHAPE: Final = (
     "log_chars", "log_words", "word_chars", "sentence_words", "paragraphs", "line_words", "distinct_words",
@@ -112,16 +116,19 @@ PROMPT_NAMES: Final = (
     "prompt_strange_bytes", "prompt_opens_capital",
 )  # fmt: skip
 PROMPT_PLACE: Final[dict[str, int]] = {name: place for place, name in enumerate(PROMPT_NAMES)}
-_ASKS: Final = (
-    re.compile(r"\b(?:what|who|when|where|why|how|which|is|are|do|does|can)\b", re.IGNORECASE),
-    re.compile(
-        r"\b(?:write|create|make|compose|draft|generate|story|poem|essay|email|letter|rewrite|edit)\b", re.IGNORECASE
-    ),
-    re.compile(r"\b(?:code|python|function|program|script|java|html|sql|c\+\+|bash|algorithm)\b", re.IGNORECASE),
-    re.compile(
-        r"\b(?:list|give me|top \d|\d+ (?:ways|ideas|examples|things)|steps|suggest|recommend)\b", re.IGNORECASE
-    ),
+_ASKS: Final = tuple(
+    frozenset(words.split())
+    for words in (
+        "what who when where why how which is are do does can what's who's where's how's",
+        "write create make compose draft generate story poem essay email letter rewrite edit",
+        "code python function program script java html sql bash algorithm",
+        "list steps suggest recommend",
+    )
 )
+_ASKS_CODE, _ASKS_LIST = 2, 3
+_ASKED_FOR: Final = re.compile(r"\bgive me\b|\btop \d|\b\d+ (?:ways|ideas|examples|things)\b")
+_ASKS_HEAD: Final = 400  # characters
+_DIGITS: Final = re.compile(r"\d")
 _FUNCTION_SET: Final = frozenset(FUNCTION_WORDS)
 
 
@@ -139,31 +146,34 @@ class Signals(msgspec.Struct, frozen=True, kw_only=True):
 def signals_of(answer: Answer) -> Signals:
     """What one answer is compared by. Bounded time; no text makes it raise."""
     text, prompt = answer.response[:HEAD], answer.prompt[:_PROMPT_HEAD]
-    lowered = text.lower()
-    words = _WORD.findall(lowered)
-    prompt_words = _WORD.findall(prompt.lower())
+    words = words_of(text.lower())
+    lowered_prompt = prompt.lower()
+    prompt_words = words_of(lowered_prompt)
     data = text.encode("utf-8", "surrogatepass")
     prompt_data = prompt.encode("utf-8", "surrogatepass")
+    bytes_ = np.frombuffer(data, np.uint8)
     counts = Counter(words)
     stems = {word[:_LONG_STEM] for word in prompt_words if len(word) >= _LONG_STEM}
     overlap = _overlap(stems, counts)
     features = np.empty(len(NAMES), np.float32)
-    shape = _shape(text, data, words, answer.response)
+    shape = _shape(text, data, bytes_, words, answer.response)
+    total = max(len(words), 1)
+    word_rates = [count / total for count in map(counts.__getitem__, FUNCTION_WORDS)]
     shape += _against_prompt(prompt_words, stems, words, counts, overlap)
+    shape += (sum(word_rates), list(counts.values()).count(1) / max(len(counts), 1))
     place = len(shape)
     features[:place] = shape
-    histogram = np.bincount(np.frombuffer(data, np.uint8), minlength=256).astype(np.float32)
-    rates = histogram @ _HISTOGRAM / max(len(data), 1)
-    features[place : place + len(_CLASSES)] = np.sqrt(rates)
+    features[place : place + len(_CLASSES)] = _class_rates(bytes_)
     place += len(_CLASSES)
-    known, total = counts.get, max(len(words), 1)
-    features[place : place + len(FUNCTION_WORDS)] = [known(word, 0) / total for word in FUNCTION_WORDS]
+    features[place : place + len(FUNCTION_WORDS)] = word_rates
     place += len(FUNCTION_WORDS)
     features[place:] = (*_wire(answer), math.nan, math.nan)
-    faults = faults_of(answer, counts, Counter(prompt_words), overlap=overlap if len(stems) >= 3 else 1.0)
+    known_prompt = len([word for word in prompt_words if word in _FUNCTION_SET]) / max(len(prompt_words), 1)
+    english = min(known_prompt, sum(word_rates)) > _ENGLISH
+    faults = faults_of(answer, counts, prompt_words, overlap=overlap if len(stems) >= 3 else 1.0, same_language=english)
     return Signals(
         features=features,
-        prompt=_prompt(prompt, prompt_data, prompt_words),
+        prompt=_prompt(prompt, lowered_prompt, prompt_data, prompt_words, known_prompt),
         faults=faults,
         json_asked=answer.json_asked,
         answer_bytes=data,
@@ -171,19 +181,20 @@ def signals_of(answer: Answer) -> Signals:
     )
 
 
-def _shape(text: str, data: bytes, words: list[str], response: str) -> list[float]:
+def _shape(text: str, data: bytes, bytes_: npt.NDArray[np.uint8], words: list[str], response: str) -> list[float]:
     total = max(len(words), 1)
     lines = text.count("\n") + 1
-    sentences = len(_SENTENCE.findall(text)) + 1
+    sentences = _sentence_ends(bytes_) + 1
     some = words[:200]
     trigrams = max(len(words) - 2, 1)
     marks = _marks(text)
     opening = _OPENINGS.match(text[:40])
     group = opening.lastgroup if opening else None
     tail = response[-_TAIL:].rstrip()
+    lowered_tail = tail.lower()
     last = tail[-1:]
     first = text[:1]
-    letters = sum(map(len, words))
+    letters = len("".join(words))
     return [
         math.log1p(len(response)),
         math.log1p(len(words)),
@@ -201,7 +212,7 @@ def _shape(text: str, data: bytes, words: list[str], response: str) -> list[floa
         float(group == "here"),
         float(group == "the"),
         float(bool(first) and first in "*#-1`|"),
-        float(bool(_CLOSING.search(tail))),
+        float(any(map(lowered_tail.__contains__, _CLOSINGS))),
         float(last in (".", "!")),
         float(last == "?"),
         float(last.isalnum()),
@@ -209,26 +220,33 @@ def _shape(text: str, data: bytes, words: list[str], response: str) -> list[floa
 
 
 def _marks(text: str) -> list[float]:
-    found = _LINE.findall(text)
-    if not found:
-        return [0.0] * 5
-    return [math.log1p(sum(map(bool, column))) for column in zip(*found, strict=True)]
+    """Lines that begin with a bullet, a number, a heading, a table, a fence."""
+    found = [0, 0, 0, 0, 0]
+    for line in text.split("\n"):
+        line = line.lstrip(" \t")
+        if line[:1] in _MARK_STARTS and (mark := _MARK.match(line)) is not None:
+            found[(mark.lastindex or 1) - 1] += 1
+    return [math.log1p(count) for count in found]
+
+
+def _sentence_ends(bytes_: npt.NDArray[np.uint8]) -> int:
+    kinds = _ENDS.take(bytes_)
+    return int(np.count_nonzero(kinds[:-1] & (kinds[1:] >> 1)))
+
+
+def _class_rates(bytes_: npt.NDArray[np.uint8]) -> Vector:
+    """Square roots of how much of a text each class of bytes is."""
+    histogram = np.bincount(bytes_, minlength=256).astype(np.float32)
+    rates: Vector = np.sqrt(histogram @ _HISTOGRAM / max(len(bytes_), 1))
+    return rates
 
 
 def _against_prompt(
     prompt_words: list[str], stems: set[str], words: list[str], counts: Counter[str], overlap: float
 ) -> list[float]:
-    total = max(len(words), 1)
-    asked = set(prompt_words)
-    echoed = sum(count for word, count in counts.items() if word in asked and len(word) >= _LONG_STEM)
+    echoed = sum([counts[word] for word in set(prompt_words) if len(word) >= _LONG_STEM and word in counts])
     opening = {word[:_LONG_STEM] for word in words[:15] if len(word) >= _LONG_STEM}
-    return [
-        overlap,
-        echoed / total,
-        len(opening & stems) / max(len(opening), 1),
-        sum(count for word, count in counts.items() if word in _FUNCTION_SET) / total,
-        sum(count == 1 for count in counts.values()) / max(len(counts), 1),
-    ]
+    return [overlap, echoed / max(len(words), 1), len(opening & stems) / max(len(opening), 1)]
 
 
 def _overlap(stems: set[str], counts: Counter[str]) -> float:
@@ -253,23 +271,21 @@ def _wire(answer: Answer) -> tuple[float, ...]:
     )
 
 
-def _prompt(prompt: str, data: bytes, words: list[str]) -> Vector:
-    """By what answers are conditioned, and the prompts themselves watched."""
+def _prompt(prompt: str, lowered: str, data: bytes, words: list[str], known: float) -> Vector:
+    """By what answers are conditioned, and the prompts themselves watched. known: share of function words."""
     total = max(len(words), 1)
-    histogram = np.bincount(np.frombuffer(data, np.uint8), minlength=256).astype(np.float32)
-    rates = dict(zip(_CLASSES, (np.sqrt(histogram @ _HISTOGRAM / max(len(data), 1))).tolist(), strict=True))
-    known = sum(word in _FUNCTION_SET for word in words) / total
+    rates = dict(zip(_CLASSES, _class_rates(np.frombuffer(data, np.uint8)).tolist(), strict=True))
     return np.array(
         [
             math.log1p(len(prompt)),
             math.log1p(len(words)),
-            sum(map(len, words)) / total,
+            len("".join(words)) / total,
             math.log1p(prompt.count("\n")),
             rates["digits"],
             rates["not_ascii"],
             rates["commas"] + rates["colons"] + rates["brackets"],
             float(prompt.rstrip().endswith("?")),
-            *(float(bool(ask.search(prompt, 0, 400))) for ask in _ASKS),
+            *_asks(lowered[:_ASKS_HEAD], words),
             words.count("you") / total,
             rates["capitals"],
             known,
@@ -280,3 +296,14 @@ def _prompt(prompt: str, data: bytes, words: list[str]) -> Vector:
         ],
         np.float32,
     )
+
+
+def _asks(head: str, words: list[str]) -> list[float]:
+    """Whether a prompt asks what something is, to write, for code, for a list."""
+    early = words if len(head) < _ASKS_HEAD else words_of(head)
+    asks = [0.0 if wanted.isdisjoint(early) else 1.0 for wanted in _ASKS]
+    if "c++" in head:
+        asks[_ASKS_CODE] = 1.0
+    if ("give me" in head or _DIGITS.search(head)) and _ASKED_FOR.search(head):
+        asks[_ASKS_LIST] = 1.0
+    return asks

@@ -112,3 +112,19 @@ def test_odd_answers_harm_nothing(odd: str) -> None:
 
     assert signals.features.shape == (len(SIGNALS),)
     assert time.thread_time() - begun < 1.0  # a bound against running away, not a measure
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I'm sorry, that is beyond me", "I am afraid that this is not possible", "Sorry but no", "My apologies, friend",
+        "I apologize for the trouble", "I can’t do that", "I won't go there", "I must decline", "I will not say",
+        "I don’t feel comfortable with it", "As an AI, one has no view", "As a language model one has no view",
+        "As a responsible assistant", "I'm just an artificial mind", "I do not have access to it",
+        "I don't have the ability to see", "It is inappropriate to discuss that", "Unable to comply with it",
+        "I'm not allowed to", "That cannot be answered here",
+    ],
+)  # fmt: skip
+def test_refusals_pass_the_quick_look(text: str) -> None:
+    answer = Answer(response=text + " and so on, as anybody would see in the end.", prompt="Tell me of it.")
+    assert "refusal" in signals_of(answer).faults
