@@ -17,6 +17,7 @@ from proxy.analyse.drift.latency import Latency, Load
 from proxy.analyse.drift.moved import LENGTHS, Joint, Single, Sums, detected
 from proxy.analyse.drift.ranks import Ranks
 from proxy.analyse.drift.repeats import Repeats
+from proxy.analyse.drift.same import Same
 from proxy.analyse.drift.severity import Severity, of_latency, of_move, of_share
 from proxy.analyse.drift.shares import Share
 from proxy.analyse.drift.tuning import DEFAULT, Tuning
@@ -122,6 +123,9 @@ class Detector:
         return evidence > self.tuning.input_doubt or "input" in self.standing
 
     def _output(self, watch: _Watch, told: list[Told], *, doubt: bool) -> None:
+        if watch.same is not None:
+            self._other(watch, watch.same, told)
+            return
         (joint, length), (single, single_length) = watch.output_evidence()
         joint, single = joint - self.tuning.joint_extra, single - self.tuning.single_extra
         evidence = max(joint, single)
@@ -132,6 +136,15 @@ class Detector:
             length = length if joint >= single else single_length
             signals = watch.output_moved(length)
             told.append(self._raised("output", evidence, length, signals, of_move(signals)))
+
+    def _other(self, watch: _Watch, same: Same, told: list[Told]) -> None:
+        """Where all answers were the same: whether they still are."""
+        if not same.seen:
+            self._ebb("output", told)
+        elif self._risen("output", same.share.evidence, self.level + self.tuning.share_extra, told):
+            ago = self.count - same.share.since + 1
+            severity = of_share(Moved(name="other", before=0.0, after=same.share.recent(self.count, ago)))
+            told.append(self._raised("output", same.share.evidence, ago, watch.now_other(same), severity))
 
     def _shares(self, watch: _Watch, found: set[str], told: list[Told], *, doubt: bool) -> None:
         for subject in [subject for subject in self.standing if subject.startswith("share:")]:
@@ -202,6 +215,7 @@ class _Watch:
             wander=tuning.wander,
         )
         self.single = Single(scores, weights, tuning.single_scales, topics, block=tuning.block, wander=tuning.wander)
+        self.same = None if scores.shape[1] else Same(features)
         self._sums, self._joint_sums = Sums(scores.shape[1]), Sums(scores.shape[1])
         self._input_ranks = Ranks(prompts, None)
         width = len(self._input_ranks.places)
@@ -238,6 +252,8 @@ class _Watch:
         self._sums.add(scores)
         self._joint_sums.add(self.joint.turn(scores))
         self._last = self._sums.last()
+        if self.same is not None:
+            self.same.feed(features, self._sums.count)
         _ease(self._after, features)
         _ease(self._prompt_after, prompts)
         if self.input is not None:
@@ -253,6 +269,13 @@ class _Watch:
     def output_evidence(self) -> tuple[tuple[float, int], tuple[float, int]]:
         """That the answers changed: by all signals together, and by one of them."""
         return detected(self.joint.evidence(self._joint_sums.last())), detected(self.single.evidence(self._last))
+
+    def now_other(self, same: Same) -> tuple[Moved, ...]:
+        """Signals that never varied, and do now."""
+        return tuple(
+            Moved(name=NAMES[at], before=round(float(self._before[at]), 4), after=round(float(same.last[at]), 4))
+            for at in same.differing[:_TOP]
+        )
 
     def output_moved(self, length: int) -> tuple[Moved, ...]:
         """The signals that moved most."""

@@ -113,7 +113,7 @@ class Single:
 
 def _bounded(turned: Matrix) -> Matrix:
     """Rows drawn in to the length that rows of independent scores have, and a little."""
-    most = turned.shape[-1] + _ODD * math.sqrt(2 * turned.shape[-1])
+    most = max(turned.shape[-1], 1) + _ODD * math.sqrt(2 * turned.shape[-1])
     squares = (turned**2).sum(-1, keepdims=True)
     bounded: Matrix = turned * np.sqrt(most / np.maximum(squares, most))
     return bounded
@@ -136,11 +136,13 @@ def _held_out_spread(scores: Matrix, prior: Matrix, shrink: float, block: int) -
     """
     size = len(scores) // _FOLDS
     found = np.zeros(scores.shape[1])
+    if not len(found):
+        return found
     for fold in range(_FOLDS):
         inside = slice(fold * size, (fold + 1) * size)
         basis, _ = _directions(np.delete(scores, np.s_[inside], axis=0), prior, shrink)
         turned = _bounded(scores[inside] @ basis)
-        means = turned[: size // block * block].reshape(-1, block, turned.shape[1]).mean(1)
+        means = turned[: size // block * block].reshape(size // block, block, turned.shape[1]).mean(1)
         found += 0.5 * (block * (means**2).mean(0) + (turned**2).mean(0)) / _FOLDS
     around = np.convolve(np.pad(found, _AROUND, mode="edge"), np.full(2 * _AROUND + 1, 1 / (2 * _AROUND + 1)), "valid")
     return np.maximum(around, 1.0)
@@ -148,8 +150,8 @@ def _held_out_spread(scores: Matrix, prior: Matrix, shrink: float, block: int) -
 
 def spread_of(scores: Matrix, block: int, weights: Matrix) -> Matrix:
     """Long-run variance of each column, from block means; drawn to the weighted mean of all; at least 1."""
-    count = len(scores) // block * block
-    means = scores[:count].reshape(-1, block, scores.shape[1]).mean(1)
+    count = len(scores) // block
+    means = scores[: count * block].reshape(count, block, scores.shape[1]).mean(1)
     own = block * means.var(0, ddof=1)
     common = float((own * weights).sum() / max(weights.sum(), 1e-9))
     spread: Matrix = np.maximum(0.35 * own + 0.65 * max(common, 1.0), 1.0)

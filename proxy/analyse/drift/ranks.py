@@ -20,6 +20,10 @@ Matrix = npt.NDArray[Any]
 _FOLDS: Final = 5
 _RIDGE: Final = 20.0  # answers' worth of no relation
 _SPARSE: Final = 0.7  # a feature whose commonest value is this common is ranked as it is
+_SAME: Final = 1e-3  # standard deviations that the rounding of a fit may come to
+# Of a feature with few values: each fold's fit moves them by as much, which would make an order of what are ties.
+_SAME_OF_FEW: Final = 0.05
+_FEW: Final = 30
 _KNOWN: Final = 0.35  # a feature that is missing more often is left out
 _LOTS: Final = 251  # rows of random numbers that break ties, in turn: the same again after a restart
 _TOGETHER: Final = 25  # answers of the baseline that are scored at once
@@ -42,7 +46,8 @@ class Ranks:
         self._prompts = _Prompts(prompts) if prompts is not None else None
         design = self._design(features, prompts)
         filled = np.where(np.isfinite(chosen), chosen, self._centre)
-        self._dense = np.array([_commonest(column) < _SPARSE for column in filled.T], bool)
+        freed = prompts is not None and any(map(_spread, prompts.T))  # else the fit would be noise of the folds alone
+        self._dense = np.array([freed and _commonest(column) < _SPARSE for column in filled.T], bool)
         self._slopes = self._fit(design, filled)
         folds = np.arange(count) * _FOLDS // count
         residuals = np.empty_like(filled)
@@ -51,7 +56,8 @@ class Ranks:
             residuals[inside] = filled[inside] - design[inside] @ self._fit(design[~inside], filled[~inside])
         residuals[~np.isfinite(chosen)] = np.nan
         own = np.nan_to_num(np.sort(residuals, axis=0), nan=np.inf).astype(np.float32)
-        self._sorted = Sorted(own)
+        same = np.where([len(np.unique(column)) <= _FEW for column in filled.T], _SAME_OF_FEW, _SAME)
+        self._sorted = Sorted(own, same * filled.std(axis=0))
         self._to_step = (_STEPS / (np.isfinite(residuals).sum(0) + 1)).astype(np.float32)
         self.scores = np.concatenate(
             [self._score(residuals[at : at + _TOGETHER], at) for at in range(0, count, _TOGETHER)]
@@ -122,8 +128,9 @@ class _Prompts:
 class Sorted:
     """Columns of sorted numbers, and how many of each are below a value. All columns and values are sought at once."""
 
-    def __init__(self, columns: Matrix) -> None:
-        """columns: rows in order; inf at the end of those that have fewer."""
+    def __init__(self, columns: Matrix, same: Matrix | float = 0.0) -> None:
+        """columns: rows in order; inf at the end of those that have fewer. same: of a column, what is no difference."""
+        self._same = np.asarray(same, np.float32)
         count, width = columns.shape
         self._steps = [1 << power for power in reversed(range(count.bit_length()))]
         room = 1 << count.bit_length()
@@ -134,7 +141,8 @@ class Sorted:
 
     def around(self, values: Matrix) -> tuple[Matrix, Matrix]:
         """Of rows of values, one a column: how many numbers are smaller, and how many are not greater."""
-        sought = np.concatenate([values, np.nextafter(values, np.float32(np.inf))]).astype(np.float32, copy=False)
+        values = values.astype(np.float32, copy=False)
+        sought = np.concatenate([values - self._same, np.nextafter(values + self._same, np.float32(np.inf))])
         at = np.broadcast_to(self._starts, sought.shape).copy()
         for step in self._steps:
             at += step * (self._flat.take(at + step) < sought)
