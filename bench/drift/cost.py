@@ -1,58 +1,94 @@
-"""`python -m bench.drift.cost`: processor time of an answer, in microseconds: signals, references, detector."""
+"""What an answer costs: signals, score and detector, each timed alone. `python -m bench.drift.cost --data DIR`.
+
+Time is of the thread's own CPU. A route is one model; with many of them the answers go round.
+"""
 
 from __future__ import annotations
 
 import argparse
+import resource
 import time
-from itertools import pairwise
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-import numpy as np
-
-from bench.drift.__main__ import DATA
+from bench.drift.contenders import BUDGET
 from bench.drift.material import read_materials
-from bench.drift.stream import WARM_UP, Source, bases
-from proxy.analyse.drift.detector import Detector
-from proxy.analyse.drift.replay import answer_of, sample_of
-from proxy.observe.quality.reference import References
-from proxy.observe.quality.signals import signals_of
+from bench.drift.stream import Base, Source
 
-_PARTS: Final = ("signals", "references", "detector", "all")
+_ANSWERS: Final = 3000
+_BATCH: Final = 200  # calls of one route in a row, when there are many: as the ledger's batches come
 
 
 def main() -> None:
-    """One calm stream of real answers; the warm-up is not counted."""
-    parser = argparse.ArgumentParser(prog="python -m bench.drift.cost", description=__doc__)
-    parser.add_argument("--data", type=Path, default=DATA, help="directory of the developer split")
-    parser.add_argument("--answers", type=int, default=1500)
+    parser = argparse.ArgumentParser(prog="python -m bench.drift.cost")
+    parser.add_argument("--data", type=Path, default=Path("../shared/drift-data"))
+    parser.add_argument("--routes", type=int, default=500)
+    parser.add_argument("--answers", type=int, default=700, help="of each route")
     options = parser.parse_args()
-    times = _times(options.data, options.answers)
-    print(f"{'us':>12} {'p50':>7} {'p90':>7} {'p99':>7} {'mean':>7}")
-    for name, column in zip(_PARTS, times.T, strict=True):
-        p50, p90, p99 = np.percentile(column, (50, 90, 99))
-        print(f"{name:>12} {p50:7.0f} {p90:7.0f} {p99:7.0f} {column.mean():7.0f}")
+    source = Source(Base("chat", "gpt-3.5-turbo-0613", "daily", 1), read_materials(options.data, "all"))
+    records = [source.record() for _ in range(_ANSWERS)]
+    print(f"{_ANSWERS} answers of {sum(len(r['response']) for r in records) / _ANSWERS:.0f} characters on average\n")
+    print("| | p50, us | p99, us | mean, us |\n| --- | --- | --- | --- |")
+    one_route(records)
+    if options.routes:
+        many_routes(records, options.routes, options.answers)
 
 
-def _times(data: Path, answers: int) -> np.ndarray:
-    materials = read_materials(data, "tune")
-    source = Source(bases(materials, ("independent",), seeds=1, models=1)[0], materials)
-    detector, references = Detector(20_000), References()
-    rows = []
-    for _ in range(WARM_UP + answers):
-        record = source.record()
-        answer = answer_of(record)
-        marks = [time.thread_time_ns()]
-        signals = signals_of(answer)
-        marks.append(time.thread_time_ns())
-        signals = references.filled(signals)
-        marks.append(time.thread_time_ns())
-        sample = sample_of(signals, record)
-        detector.feed(sample)
-        marks.append(time.thread_time_ns())
-        rows.append([(after - before) / 1000 for before, after in pairwise(marks)])
-    found = np.array(rows[WARM_UP:])
-    return np.concatenate([found, found.sum(1, keepdims=True)], axis=1)
+def one_route(records: list[dict[str, Any]]) -> None:
+    """Signals, score, and signals with detector, on one route."""
+    from proxy.observe.quality.replay import Replay, answer_of
+
+    from proxy.observe.quality.answered import Answered
+    from proxy.observe.quality.score import score
+    from proxy.observe.quality.signals import signals_of
+
+    answers = [answer_of(record) for record in records]
+    signals = [signals_of(answer) for answer in answers]
+    _row("signals", [_timed(signals_of, answer) for answer in answers])
+    answered = [Answered(answer=one, signals=seen) for one, seen in zip(answers, signals, strict=True)]
+    _row("score, on top of signals", [_timed(score, one) for one in answered])
+    replay = Replay(budget=BUDGET)
+    spent = [_timed(replay.feed, record) for record in records]
+    _row("signals and detector, while learning", spent[:500])
+    _row("signals and detector, while watching", spent[500:])
+
+
+def many_routes(records: list[dict[str, Any]], routes: int, answers: int) -> None:
+    """Memory and CPU of many routes at once."""
+    from proxy.observe.quality.replay import Replay
+
+    replay = Replay(budget=BUDGET)
+    for record in records[:600]:  # what is there once for all routes
+        replay.feed({**record, "route": "first"})
+    before, begun = _resident_bytes(), time.thread_time()
+    raised = 0
+    for start in range(0, answers, _BATCH):
+        for route in range(routes):
+            for place in range(start, min(start + _BATCH, answers)):
+                record = records[(place + 37 * route) % len(records)]
+                raised += sum(event.event == "raised" for event in replay.feed({**record, "route": f"route-{route}"}))
+    spent_s, taken = time.thread_time() - begun, _resident_bytes() - before
+    print(f"\n{routes} routes, {answers} answers each: {taken / routes / 1e6:.2f} MB a route,", end=" ")
+    print(f"{1e6 * spent_s / routes / answers:.0f} us an answer, {raised} alarms")
+    print(f"most memory of the process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
+
+
+def _timed(what: Callable[..., object], *arguments: object) -> float:
+    begun = time.thread_time_ns()
+    what(*arguments)
+    return (time.thread_time_ns() - begun) / 1000
+
+
+def _row(name: str, spent_us: list[float]) -> None:
+    ordered = sorted(spent_us)
+    p50, p99 = ordered[len(ordered) // 2], ordered[int(0.99 * len(ordered))]
+    print(f"| {name} | {p50:.0f} | {p99:.0f} | {sum(ordered) / len(ordered):.0f} |")
+
+
+def _resident_bytes() -> int:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize()
 
 
 if __name__ == "__main__":

@@ -20,9 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.drift.material import Materials, family, read_materials
+from proxy.observe.quality.answer import Answer
 from proxy.observe.quality.answered import Answered
-from proxy.observe.quality.form import form_of
-from proxy.observe.quality.score import WEIGHTS, score
+from proxy.observe.quality.score import WEIGHTS, Scored, score
+from proxy.observe.quality.signals import signals_of
 
 Vector = NDArray[np.float64]
 _TWINS: Final = ("gpt-3.5-turbo-1106_concise", "gpt-3.5-turbo-1106_verbose")
@@ -40,7 +41,7 @@ def main() -> None:
     odds = np.array([_logit(materials.win_rates[model]) for model in models])
     freed = odds - _length_earns(materials, models, odds)
     weights = np.array([WEIGHTS[name] for name in names])
-    print(f"{len(models)} models, {cost_us:.0f} us an answer without signals\n")
+    print(f"{len(models)} models, {cost_us:.0f} us an answer, signals included\n")
     print("| | win rate | length-controlled (stand-in) |\n| --- | --- | --- |")
     _print("published weights", parts @ weights, odds, freed, families)
     _print("fitted without the family", _left_out(parts, weights, odds, freed, families), odds, freed, families)
@@ -57,14 +58,17 @@ def _parts(materials: Materials, models: list[str]) -> tuple[NDArray[np.float64]
     rows = []
     names = [name for name in WEIGHTS if name != "latency"]
     for model in models:
-        scored = [
-            score(Answered(prompt=prompts[pid], response=text, form=form_of(text)))
-            for pid, text in materials.chat.answers[model].items()
-            if pid in prompts
-        ]
+        scored = [_scored(prompts[pid], text) for pid, text in materials.chat.answers[model].items() if pid in prompts]
         answers += len(scored)
         rows.append([sum(one.parts[name] for one in scored) / len(scored) for name in names])
     return np.array(rows), names, 1e6 * (time.process_time() - begun) / answers
+
+
+def _scored(prompt: str, response: str) -> Scored:
+    answer = Answer(prompt=prompt, response=response)
+    scored = score(Answered(answer=answer, signals=signals_of(answer)))
+    assert scored is not None
+    return scored
 
 
 def _length_earns(materials: Materials, models: list[str], odds: Vector) -> Vector:
@@ -123,6 +127,8 @@ def _interval(one: Vector, other: Vector, families: list[str]) -> tuple[float, f
         places = [place for name in rng.choices(names, k=len(names)) for place in members[name]]
         drawn.append(_spearman(one[places], other[places]))
     drawn = sorted(value for value in drawn if not math.isnan(value))
+    if not drawn:
+        return math.nan, math.nan
     return drawn[int(0.025 * len(drawn))], drawn[int(0.975 * len(drawn)) - 1]
 
 

@@ -17,7 +17,8 @@ from bench.drift.stream import AFTER, WARM_UP, Base, Source, bases
 from bench.drift.traffic import KINDS, Moment
 from bench.drift.trial import Plan, run
 
-_MODELS = ("llama-2-70b", "llama-2-13b", "vicuna-13b", "vicuna-7b", "gpt-3.5-turbo-1106", "gpt-3.5-turbo-1106_concise")
+_TURBO = "gpt-3.5-turbo-1106"
+_MODELS = ("llama-2-70b", "llama-2-13b", "vicuna-13b", "vicuna-7b", _TURBO, f"{_TURBO}_concise", f"{_TURBO}_verbose")
 
 
 @pytest.fixture(scope="module")
@@ -68,11 +69,18 @@ def data(tmp_path_factory):
     pairs = [
         ("llama-2-70b", "llama-2-13b", "sibling"),
         ("vicuna-13b", "vicuna-7b", "sibling"),
-        ("gpt-3.5-turbo-1106", "gpt-3.5-turbo-1106_concise", "template"),
+        (_TURBO, f"{_TURBO}_concise", "template"),
+        (_TURBO, f"{_TURBO}_verbose", "template"),
     ]
-    rows = [{"from": a, "to": b, "class": kind, "win_rate_from": 9.0, "win_rate_to": 5.0} for a, b, kind in pairs]
+    rows = [
+        {"from": a, "to": b, "class": kind, "win_rate_from": _rate(a), "win_rate_to": _rate(b)} for a, b, kind in pairs
+    ]
     (place / "pairs.json").write_text(json.dumps(rows))
     return place
+
+
+def _rate(model: str) -> float:
+    return 3.0 + 2.0 * _MODELS.index(model)
 
 
 def _text(rng: random.Random, stem: str, words: int) -> str:
@@ -170,3 +178,12 @@ def test_the_bench_prints_its_tables(data):
 
     assert "| false alarms per 10,000 answers | <= 0.5 |" in done.stdout
     assert "| refusal 100 % |" in done.stdout
+
+
+def test_scores_are_ranked_against_win_rates(data):
+    command = [sys.executable, "-m", "bench.drift.scores", "--data", str(data)]
+
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=True)
+
+    assert "| published weights | " in done.stdout
+    assert "| `coherence` alone | " in done.stdout

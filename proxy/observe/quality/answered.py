@@ -1,23 +1,36 @@
-"""Answered: what a scorer sees of one answer. Its texts live in memory only and go no further."""
+"""Answered: what scorers see of one answer. Its texts live in memory only and go no further."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
-from proxy.observe.quality.form import Form
+from proxy.core.call import CallRecord
+from proxy.observe.quality.answer import Answer
+from proxy.observe.quality.signals import PLACE, Signals
 
 
 class Answered(msgspec.Struct, frozen=True, kw_only=True):
-    """One answer with what it answers. None: not known, or not told."""
+    """One answer with its signals. None: not known."""
 
-    response: str
-    form: Form  # of the response
-    prompt: str = ""  # the last words of the user
-    finish_reason: str | None = None
-    json_asked: bool = False
+    answer: Answer
+    signals: Signals
     latency_s: float | None = None  # from the request to the end of the answer
-    completion_tokens: int | None = None
-    faults: frozenset[str] = frozenset()  # hard faults by name, such as `leak`; see the signals
-    record: Any = None  # the call's record where there is one; None offline
+    record: CallRecord | None = None  # the call; None offline
+
+    @property
+    def prompt(self) -> str:
+        """The last words of the user."""
+        return self.answer.prompt
+
+    @property
+    def response(self) -> str:
+        return self.answer.response
+
+    @property
+    def faults(self) -> frozenset[str]:
+        """Hard faults by name, such as `leak`."""
+        return self.signals.faults
+
+    def signal(self, name: str) -> float:
+        """One of signals.NAMES; nan where it is not known."""
+        return float(self.signals.features[PLACE[name]])

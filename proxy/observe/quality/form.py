@@ -1,66 +1,48 @@
-"""Form: what the built-in score counts in a text. Pure; looks at the first 3,000 characters and at the last 400."""
+"""Form: what the built-in score reads of an answer, in plain counts. Made of its signals, so that it costs little."""
 
 from __future__ import annotations
 
-import re
+import math
 from typing import Final
 
 import msgspec
 
-HEAD_CHARACTERS: Final = 3000  # some 500 words: beyond, length earns nothing
+from proxy.observe.quality.answer import Answer
+from proxy.observe.quality.signals import PLACE, Signals
+
 _TAIL_CHARACTERS: Final = 400
 _TAIL_WORDS: Final = 60
-_REFUSAL_CHARACTERS: Final = 300  # a refusal begins with it
-_VARIED_WORDS: Final = 200
-_LONG_LINE: Final = 40
-
-_WORD: Final = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
-_ITEM: Final = re.compile(r"^[ \t]*(?:[-*•]|\d{1,3}[.)])[ \t]|^#{1,6} ", re.MULTILINE)
-_REFUSAL: Final = re.compile(
-    r"\b(?:i['’]?m sorry|i am sorry|i apologi[sz]e|i can(?:no|['’])t|i am unable|i['’]m unable|as an ai|i am just an ai"
-    r"|i do(?: not|n['’]t) have (?:access|the ability|personal)|not able to)\b"
-)
-_FIRST_PERSON: Final = ("i", "i'm", "i've", "i'll", "i’m", "i’ve", "i’ll")
-_OPEN_ENDS: Final = frozenset(",;-(")
 
 
 class Form(msgspec.Struct, frozen=True, gc=False):
-    """Counts of one text. Shares are 0 where there are no words."""
+    """Of the first 3,000 characters. Shares are 0 where there are no words."""
 
-    words: int  # in the head
-    distinct: float  # share of distinct words among the first 200
-    distinct_of: int  # how many words that share is of
-    word_length: float  # mean, characters
+    words: float
+    distinct: float  # distinct words among the first 200, freed from how many these are: k words have about k**0.9
+    word_chars: float  # mean
     commas: float  # a word
-    first_person: float  # a word
+    first_person: float  # `I`, a word
     repeated: float  # share of trigrams of words that were there before
     tail_repeated: float  # share of words that were there before, among the last 60
-    marks: int  # pairs of **, list items and headings
-    lines: int
-    refusing: bool
-    cut: bool  # ends in mid-sentence
+    marks: float  # pairs of ** count twice; list items and headings
+    lines: float
 
 
-def form_of(text: str) -> Form:
-    """What is counted in a text. Takes bounded time, whatever its length."""
-    head = text[:HEAD_CHARACTERS].lower()
-    words = _WORD.findall(head)
-    count = len(words) or 1
-    some = min(len(words), _VARIED_WORDS)
-    trigrams = max(len(words) - 2, 0)
+def form_of(answer: Answer, signals: Signals) -> Form:
+    """The counts behind the signals."""
+    values = signals.features.tolist()
+    words = math.expm1(values[_WORDS])
+    bytes_a_word = len(signals.answer_bytes) / max(words, 1.0)
     return Form(
-        words=len(words),
-        distinct=len(set(words[:_VARIED_WORDS])) / some if some else 0.0,
-        distinct_of=some,
-        word_length=sum(map(len, words)) / count,
-        commas=head.count(",") / count,
-        first_person=sum(map(words.count, _FIRST_PERSON)) / count,
-        repeated=1.0 - len(set(zip(words, words[1:], words[2:], strict=False))) / trigrams if trigrams else 0.0,
-        tail_repeated=_tail_repeated(text),
-        marks=head.count("**") + len(_ITEM.findall(head)),
-        lines=head.count("\n"),
-        refusing=_REFUSAL.search(head, 0, _REFUSAL_CHARACTERS) is not None,
-        cut=_cut(text),
+        words=words,
+        distinct=values[_DISTINCT],
+        word_chars=values[_WORD_CHARS],
+        commas=values[_COMMAS] ** 2 * bytes_a_word,
+        first_person=values[_FIRST_PERSON],
+        repeated=values[_REPEATED],
+        tail_repeated=_tail_repeated(answer.response),
+        marks=sum(map(math.expm1, (values[place] for place in _MARKS))),
+        lines=values[_NEWLINES] ** 2 * len(signals.answer_bytes),
     )
 
 
@@ -69,10 +51,11 @@ def _tail_repeated(text: str) -> float:
     return 1.0 - len(set(words)) / len(words) if words else 0.0
 
 
-def _cut(text: str) -> bool:
-    """Whether a text of some length stops inside of a line of words; code may end as it likes."""
-    tail = text[-_TAIL_CHARACTERS:].rstrip()
-    line = tail[tail.rfind("\n") + 1 :]
-    if len(text) < _TAIL_CHARACTERS or len(line) < _LONG_LINE or "```" in tail:
-        return False
-    return line[-1].isalnum() or line[-1] in _OPEN_ENDS
+_WORDS: Final = PLACE["log_words"]
+_DISTINCT: Final = PLACE["distinct_words"]
+_WORD_CHARS: Final = PLACE["word_chars"]
+_COMMAS: Final = PLACE["commas"]
+_FIRST_PERSON: Final = PLACE["word_i"]
+_REPEATED: Final = PLACE["repeated_trigrams"]
+_MARKS: Final = tuple(PLACE[name] for name in ("bold", "bullets", "numbered", "headings"))
+_NEWLINES: Final = PLACE["newlines"]

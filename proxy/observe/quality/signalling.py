@@ -17,7 +17,6 @@ from proxy.core.signal_row import SignalRow
 from proxy.observe.quality.answer import Answer
 from proxy.observe.quality.answered import Answered
 from proxy.observe.quality.faults import bits_of
-from proxy.observe.quality.form import form_of
 from proxy.observe.quality.reference import Reference, References
 from proxy.observe.quality.score import score
 from proxy.observe.quality.scorers import Guarded
@@ -95,20 +94,15 @@ class Signalling:
         if young and lane.references.answers.settled:
             self._settled.append(number)
         scored = score(
-            Answered(
-                response=meaning.text, form=form_of(meaning.text), prompt=prompt, finish_reason=record.finish_reason,
-                json_asked=answer.json_asked, latency_s=record.duration_s, completion_tokens=record.completion_tokens,
-                faults=signals.faults, record=record,
-            ),
-            self._scorers,
-        )  # fmt: skip
-        for name, part in scored.parts.items():
+            Answered(answer=answer, signals=signals, latency_s=record.duration_s, record=record), self._scorers
+        )
+        for name, part in scored.parts.items() if scored is not None else ():
             self.parts[name] = self.parts.get(name, 0.0) + part
         return SignalRow(
             lane=number,
             numbers=np.concatenate([signals.features, signals.prompt]).astype("<f4").tobytes(),
             faults=bits_of(signals.faults),
-            quality=scored.quality,
+            quality=scored.quality if scored is not None else None,
             in_flight=_beside(lane, record),
             identity=f"{record.model_answered or ''} {meaning.system_fingerprint or ''}".strip()[:200] or None,
         )

@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.observe.guards import Guards
+from proxy.observe.quality.answer import Answer
 from proxy.observe.quality.answered import Answered
-from proxy.observe.quality.form import form_of
 from proxy.observe.quality.score import WEIGHTS, score
 from proxy.observe.quality.scorers import Guarded
+from proxy.observe.quality.signals import signals_of
 
 _GOOD = """Sourdough bread needs **three things**: flour, water, and patience.
 
@@ -25,7 +26,9 @@ deepens."""
 
 
 def _answered(text: str, **more: object) -> Answered:
-    return Answered(response=text, form=form_of(text), **more)  # type: ignore[arg-type]
+    latency_s = more.pop("latency_s", None)
+    answer = Answer(response=text, **more)  # type: ignore[arg-type]
+    return Answered(answer=answer, signals=signals_of(answer), latency_s=latency_s)  # type: ignore[arg-type]
 
 
 def test_weights_sum_to_one_and_stand_in_the_docs():
@@ -69,6 +72,11 @@ def test_nothing_said_is_worth_nothing():
     assert score(_answered("  \n")).quality == 0.0
 
 
+def test_an_answer_that_only_calls_tools_has_no_score():
+    assert score(_answered("", tool_calls=1)) is None
+    assert score(_answered(_GOOD, tool_calls=1)) is not None
+
+
 def test_a_cut_answer_is_less_complete():
     told = score(_answered(_GOOD, finish_reason="length")).parts["completeness"]
 
@@ -77,7 +85,7 @@ def test_a_cut_answer_is_less_complete():
 
 @pytest.mark.parametrize(("text", "format_"), [('{"a": [1, 2]}', 1.0), ('{"a": [1, 2', 0.0), ("Here: {}", 0.0)])
 def test_where_json_was_asked_for_format_is_whether_it_is_json(text, format_):
-    assert score(_answered(text, json_asked=True)).parts["format"] == format_
+    assert score(_answered(text, response_format={"type": "json_object"})).parts["format"] == format_
 
 
 def test_length_beyond_enough_earns_nothing():
@@ -86,9 +94,9 @@ def test_length_beyond_enough_earns_nothing():
     assert score(_answered(long)).parts["length"] == score(_answered(longer)).parts["length"] == 1.0
 
 
-@given(st.text(max_size=300), st.sampled_from([None, "stop", "length"]), st.booleans())
-def test_any_answer_has_a_score_within_bounds(text, finish_reason, json_asked):
-    scored = score(_answered(text, finish_reason=finish_reason, json_asked=json_asked))
+@given(st.text(max_size=300), st.sampled_from([None, "stop", "length"]), st.sampled_from([None, "json"]))
+def test_any_answer_has_a_score_within_bounds(text, finish_reason, response_format):
+    scored = score(_answered(text, finish_reason=finish_reason, response_format=response_format))
 
     assert 0.0 <= scored.quality <= 1.0
     assert all(0.0 <= part <= 1.0 for part in scored.parts.values())

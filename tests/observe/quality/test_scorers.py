@@ -6,11 +6,13 @@ import types
 import pytest
 
 from proxy.observe.guards import Guards
+from proxy.observe.quality.answer import Answer
 from proxy.observe.quality.answered import Answered
-from proxy.observe.quality.form import form_of
 from proxy.observe.quality.scorers import Guarded, ScorerError, load_scorers, make_scorer
+from proxy.observe.quality.signals import signals_of
 
-_ANSWERED = Answered(response="Please sit.", form=form_of("Please sit."))
+_ANSWER = Answer(response="Please sit.")
+_ANSWERED = Answered(answer=_ANSWER, signals=signals_of(_ANSWER))
 
 
 class Polite:
