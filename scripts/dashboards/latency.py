@@ -15,6 +15,8 @@ def _mean(part: str) -> Query:
     )
 
 
+_NATIVE: Final = "only calls in Ollama's own dialect (/api) tell"
+
 LATENCY: Final = Page(
     "sightglass-latency",
     "Sightglass: latency",
@@ -68,6 +70,7 @@ LATENCY: Final = Page(
                     tuple(map(_mean, ("queue", "load", "prompt_eval", "generation"))),
                     "stacked",
                     12,
+                    none=_NATIVE,
                 ),
                 Panel(
                     "Waiting inside Ollama",
@@ -75,18 +78,21 @@ LATENCY: Final = Page(
                     "s",
                     quantiles("sightglass_queue_seconds", MODEL),
                     width=12,
+                    none=_NATIVE,
                 ),
                 Panel(
                     "Loading",
                     "What calls waited until their model was in memory.",
                     "s",
                     quantiles("sightglass_load_seconds", MODEL),
+                    none=_NATIVE,
                 ),
                 Panel(
                     "Reading the prompt",
                     "Grows with prompts and when they no longer begin alike.",
                     "s",
                     quantiles("sightglass_prompt_eval_seconds", MODEL),
+                    none=_NATIVE,
                 ),
                 Panel(
                     "Tokens a second",

@@ -51,8 +51,10 @@ class Page(NamedTuple):
     by_model: bool = True  # people can choose models
 
 
-def quantiles(name: str, labels: str, *, by: str = "", examples: bool = False) -> tuple[Query, ...]:
-    """Median and 95th percentile of a histogram, by a label when asked."""
+def quantiles(
+    name: str, labels: str, *, by: str = "", examples: bool = False, of: tuple[float, ...] = (0.5, 0.95)
+) -> tuple[Query, ...]:
+    """Median and 95th percentile of a histogram, or the quantiles asked for; by a label when asked."""
     also, legend = (f", {by}", f" {{{{{by}}}}}") if by else ("", "")
     return tuple(
         Query(
@@ -60,7 +62,7 @@ def quantiles(name: str, labels: str, *, by: str = "", examples: bool = False) -
             f"p{round(q * 100)}{legend}",
             examples,
         )
-        for q in (0.5, 0.95)
+        for q in of
     )
 
 

@@ -79,8 +79,11 @@ def test_queries_ask_for_exported_metrics_by_labels_that_they_have(file: Path) -
                 family = families.get(name) or families[re.sub(r"_(bucket|count|sum)$", "", name)]
                 labels = set(re.findall(r"(\w+)=~?\"", matchers)) - {"job", "le"}
                 assert labels <= set(family.labels), (expr, labels)
-                by = {label for found in re.findall(r"by \(([^)]*)\)", expr) for label in found.split(", ")}
-                assert by - {"le"} <= set(family.labels), (expr, by)
+            grouped = re.findall(r"by \(([^)]*)\) \((?:\w+\()?(sightglass_\w+)", expr)
+            assert len(grouped) == expr.count("by ("), expr
+            for by, name in grouped:
+                family = families.get(name) or families[re.sub(r"_(bucket|count|sum)$", "", name)]
+                assert set(by.split(", ")) - {"le"} <= set(family.labels), (expr, by)
 
 
 def test_variables_are_used_and_defined() -> None:

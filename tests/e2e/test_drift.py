@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import subprocess
 import sys
 import time
@@ -91,7 +92,9 @@ async def test_a_model_that_leaks_is_told_everywhere(product: Product) -> None:
     assert "share:leak" in {one["details"]["subject"] for one in raised(product)}
     assert event["details"]["since_call_id"]
     assert told(product, "status")[0]["state"] == "alarmed"
-    assert 'sightglass_drift_events_total{kind="share"' in metrics
+    assert re.search(r'sightglass_drift_events_total\{kind="share",severity="\w+"\} [1-9]', metrics)
+    assert 'sightglass_drift_events_total{kind="exact",severity="low"} 0' in metrics
+    assert f'sightglass_quality_part_answers_total{{part="length"}} {WARM_UP + 75}' in metrics
     assert 'sightglass_answer_faults_total{fault="leak"}' in metrics
     assert 'sightglass_drift_state{model="chat",route="/v1/chat/completions"} 2' in metrics
     assert "drift_raised" in (product.folder / "sightglass.log").read_text()

@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 CALLS, ROUNDS = 1000, 5
 PRICE = {"input_usd_per_mtok": 0.05, "output_usd_per_mtok": 0.1, "shadow_model": "gpt-4o-mini"}
 # What some panels need and this traffic does not bring.
-MISSING = {"LiteLLM", "a judge", "faults", "wrong tool calls", "cold starts"}
+MISSING = {"LiteLLM", "a judge", "faults", "wrong tool calls", "cold starts", "a drift baseline"}
 NOW = {"$__rate_interval": "10m", "$__range": "10m", "$job": ".*", "$model": ".*"}
 
 

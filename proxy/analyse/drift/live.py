@@ -81,6 +81,8 @@ class LiveDrift:
         if self._signalling is None or self._watch is None:
             return
         self._metrics.set(d.QUALITY_PARTS, {(name,): total for name, total in dict(self._signalling.parts).items()})
+        known = dict(self._signalling.known)
+        self._metrics.set(d.QUALITY_PART_ANSWERS, {(name,): float(count) for name, count in known.items()})
         self._metrics.set(d.DRIFT_EVENTS, {labels: float(count) for labels, count in dict(self._watch.raised).items()})
         shown = self._watch.states()[-_SHOWN:]
         self._metrics.replace(d.DRIFT_STATE, {_labels(one): float(_STATES[one.state]) for one in shown})

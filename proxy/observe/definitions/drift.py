@@ -7,6 +7,9 @@ from typing import Final
 from proxy.observe.definitions.forms import counter, gauge, histogram, words
 from proxy.observe.quality.faults import NAMES
 
+_KINDS: Final = ("output", "input", "share", "latency", "exact")  # as the detector's Kind
+_SEVERITIES: Final = ("low", "medium", "high")
+
 QUALITY: Final = histogram(
     "sightglass_quality_score",
     "Score of an answer from 0 to 1: its form, not its truth.",
@@ -15,8 +18,11 @@ QUALITY: Final = histogram(
 )
 QUALITY_PARTS: Final = counter(
     "sightglass_quality_part_sum_total",
-    "Sum of a part of the score over all answers; divide its rate by that of sightglass_quality_score_count.",
+    "Sum of a part of the score; divide its rate by that of sightglass_quality_part_answers_total.",
     "part",
+)
+QUALITY_PART_ANSWERS: Final = counter(
+    "sightglass_quality_part_answers_total", "Answers that a part of the score is known of.", "part"
 )
 ANSWER_FAULTS: Final = counter(
     "sightglass_answer_faults_total", "Answers with a hard fault.", "fault", known=words(NAMES)
@@ -26,6 +32,7 @@ DRIFT_EVENTS: Final = counter(
     "Drift alarms raised, by what changed and how large the effect is.",
     "kind",
     "severity",
+    known=words(_KINDS, _SEVERITIES),
 )
 DRIFT_EVIDENCE: Final = gauge(
     "sightglass_drift_evidence_ratio",

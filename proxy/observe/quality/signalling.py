@@ -53,6 +53,7 @@ class Signalling:
         self._lanes: OrderedDict[int, _Lane] = OrderedDict()
         self._settled: list[int] = []
         self.parts: dict[str, float] = {}  # sums of the parts of all scores
+        self.known: dict[str, int] = {}  # answers that each part is known of
 
     def recall(self, ledger: Kept) -> None:
         """What lanes had learned before a restart. Raises LedgerError."""
@@ -98,6 +99,7 @@ class Signalling:
         )
         for name, part in scored.parts.items() if scored is not None else ():
             self.parts[name] = self.parts.get(name, 0.0) + part
+            self.known[name] = self.known.get(name, 0) + 1
         return SignalRow(
             lane=number,
             numbers=np.concatenate([signals.features, signals.prompt]).astype("<f4").tobytes(),
