@@ -51,9 +51,9 @@ class Signals(SignalMaker, Protocol):
 
 
 class LedgerTurn(Protocol):
-    """Reads what was committed, after each pass; what it raises is counted as `drift`."""
+    """Reads what was committed, after each pass; what it raises is counted as `drift`. busy: passes have more to do."""
 
-    def turn(self, ledger: Any, /) -> None: ...
+    def turn(self, ledger: Any, /, *, busy: bool) -> None: ...
 
 
 class Observing:
@@ -143,7 +143,7 @@ class Observing:
                 stopping = self._stop.is_set()
                 more = self._turn(self._pipeline)
                 self._keep_changes()
-                self._read_ledger(ledger)
+                self._read_ledger(ledger, busy=more)
                 if stopping and not more:
                     return
                 if not more:
@@ -172,14 +172,14 @@ class Observing:
         except Exception as error:
             self.guards.note("upstreams", error)
 
-    def _read_ledger(self, ledger: Ledger | None) -> None:
+    def _read_ledger(self, ledger: Ledger | None, *, busy: bool) -> None:
         """What drift makes of the new calls; its faults keep no call up."""
         if ledger is None or self._reader is None:
             return
         try:
             if self._signalling is not None and (settled := self._signalling.settled()):
                 ledger.keep_references(settled)
-            self._reader.turn(ledger)
+            self._reader.turn(ledger, busy=busy)
         except Exception as error:
             self.guards.note("drift", error)
 

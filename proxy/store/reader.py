@@ -96,6 +96,16 @@ class LedgerReader:
         with self._asking() as connection:
             return signal_rows.stored_signals(connection, after=seq, limit=limit, lane=lane)
 
+    def newest_signals(self, seq: int, *, limit: int, lane: int) -> list[StoredSignals]:
+        """Signals of the lane's newest answers committed before that one, oldest first."""
+        with self._asking() as connection:
+            return signal_rows.newest_signals(connection, before=seq, limit=limit, lane=lane)
+
+    def read_until(self, reader: str) -> int | None:
+        """How far that reader of signals came (`UpstreamChanges.read`); None = it never wrote so."""
+        with self._asking() as connection:
+            return signal_rows.read_until(connection, reader)
+
     def drift_events(self, *, after: int = 0) -> list[Event]:
         """What the drift detector said and what was accepted, behind the event of that id, oldest first."""
         with self._asking() as connection:

@@ -11,7 +11,7 @@ from typing import Final
 
 from sqlalchemy import BigInteger, Boolean, Column, Double, Index, Integer, LargeBinary, MetaData, Table, Text
 
-HEAD: Final = "0008"  # revision of the newest migration; a test compares it with alembic's
+HEAD: Final = "0009"  # revision of the newest migration; a test compares it with alembic's
 
 metadata = MetaData()
 
@@ -182,6 +182,14 @@ drift_references = Table(
     Column("lane", BigInteger, primary_key=True, autoincrement=False),
     Column("answers", LargeBinary, nullable=False),
     Column("prompts", LargeBinary, nullable=False),
+)
+
+# How far readers of what was committed have come; written with what they made of it.
+readers = Table(
+    "readers",
+    metadata,
+    Column("reader", Text, primary_key=True),
+    Column("seq", BigInteger, nullable=False),  # of `signals`
 )
 
 events = Table(

@@ -12,7 +12,8 @@ from sqlalchemy import Connection, Select, func, select
 from proxy.core.call import CallRecord
 from proxy.core.event import Event
 from proxy.core.signal_row import SignalRow
-from proxy.store.schema import calls, drift_references, events, signals
+from proxy.store.cleaning import clean_text
+from proxy.store.schema import calls, drift_references, events, readers, signals
 from proxy.store.statements import Row
 from proxy.store.upstream_changes import event_of
 
@@ -40,26 +41,49 @@ class StoredSignals(msgspec.Struct, frozen=True, kw_only=True):
 def signal_rows(records: Iterable[CallRecord]) -> list[Row]:
     """Rows of several records."""
     return [
-        (record.call_id, *msgspec.structs.astuple(record.signals)) for record in records if record.signals is not None
+        (record.call_id, *msgspec.structs.astuple(_cleaned(record.signals)))
+        for record in records
+        if record.signals is not None
     ]
+
+
+def _cleaned(row: SignalRow) -> SignalRow:
+    """With an identity that any database takes: it is what the upstream wrote."""
+    if row.identity is None or (identity := clean_text(row.identity)) == row.identity:
+        return row
+    return msgspec.structs.replace(row, identity=identity)
 
 
 def stored_signals(connection: Connection, *, after: int, limit: int, lane: int | None = None) -> list[StoredSignals]:
     """Rows behind the one numbered `after`, in order. lane: of that one only."""
+    s = signals.c
+    question = _stored().where(s.seq > after).order_by(s.seq).limit(limit)
+    return _read(connection, question if lane is None else question.where(s.lane == lane))
+
+
+def newest_signals(connection: Connection, *, before: int, limit: int, lane: int) -> list[StoredSignals]:
+    """The newest rows of a lane before the one numbered `before`, in order."""
+    s = signals.c
+    question = _stored().where(s.lane == lane, s.seq < before).order_by(s.seq.desc()).limit(limit)
+    return _read(connection, question)[::-1]
+
+
+def read_until(connection: Connection, reader: str) -> int | None:
+    """The row that the reader read last; None = it never wrote so."""
+    found: int | None = connection.execute(select(readers.c.seq).where(readers.c.reader == reader)).scalar()
+    return found
+
+
+def _stored() -> Select[Any]:
     c, s = calls.c, signals.c
-    question: Select[Any] = (
-        select(
-            signals,
-            *(c.route, c.started_unix_ns, c.model, c.model_digest.label("digest"), c.upstream, c.duration_s),
-            *(c.load_s, c.cold_start, c.completion_tokens, c.prompt_tokens),
-        )
-        .join(calls, c.call_id == s.call_id)
-        .where(s.seq > after)
-        .order_by(s.seq)
-        .limit(limit)
-    )
-    if lane is not None:
-        question = question.where(s.lane == lane)
+    return select(
+        signals,
+        *(c.route, c.started_unix_ns, c.model, c.model_digest.label("digest"), c.upstream, c.duration_s),
+        *(c.load_s, c.cold_start, c.completion_tokens, c.prompt_tokens),
+    ).join(calls, c.call_id == s.call_id)
+
+
+def _read(connection: Connection, question: Select[Any]) -> list[StoredSignals]:
     found = []
     for mapping in connection.execute(question).mappings():
         values = dict(mapping)

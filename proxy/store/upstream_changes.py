@@ -12,7 +12,7 @@ from sqlalchemy.sql.schema import Table
 
 from proxy.core.event import Event, EventKind, KnownModel, KnownUpstream
 from proxy.store.cleaning import clean_text
-from proxy.store.schema import calls, events, models, upstreams
+from proxy.store.schema import calls, events, models, readers, upstreams
 
 DETAILS_CHARACTERS: Final = 2048  # longer ones are left out
 
@@ -36,6 +36,7 @@ class UpstreamChanges(msgspec.Struct, frozen=True, kw_only=True):
     upstreams: Sequence[KnownUpstream] = ()
     forgotten: Sequence[tuple[str, str]] = ()  # (upstream, model) to keep no longer
     corrections: Sequence[Correction] = ()
+    read: tuple[str, int] | None = None  # (reader, seq) that the events come from; the reader goes on behind it
 
 
 def write(connection: Connection, changes: UpstreamChanges) -> list[Event]:
@@ -48,6 +49,9 @@ def write(connection: Connection, changes: UpstreamChanges) -> list[Event]:
         _put(connection, upstreams, _cleaned(server))
     for correction in changes.corrections:
         _correct(connection, correction)
+    if changes.read is not None:
+        reader, seq = changes.read
+        _put(connection, readers, {"reader": reader, "seq": seq})
     return [_insert(connection, event) for event in changes.events]
 
 

@@ -89,7 +89,7 @@ EVENTS = st.lists(
     ),
     max_size=3,
 ).map(tuple)
-LISTS = ("observer_errors", "tool_events")
+LISTS = ("observer_errors", "tool_events", "signals")
 HINTS = {name: hint for name, hint in get_type_hints(CallRecord).items() if name not in LISTS}
 FIELDS = {"tool_events": EVENTS, **{name: of_anything(hint) for name, hint in HINTS.items()}}
 

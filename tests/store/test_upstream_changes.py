@@ -81,3 +81,13 @@ def test_calls_that_were_stamped_too_early_are_put_right(ledger, make_call):
 
     found = {stored.record.call_id: stored.record.model_digest for stored in ledger.last_calls(9)}
     assert found == {"early": "a", "late": "b", "full": "b", "copy": "a", "other": "a", "unknown": None}
+
+
+def test_how_far_a_reader_came_is_written_with_its_events(ledger, tmp_path):
+    assert ledger.read_until("drift") is None
+    ledger.note_changes(UpstreamChanges(events=[event()], read=("drift", 7)))
+    ledger.note_changes(UpstreamChanges(read=("drift", 9)))
+    with open_reader(tmp_path) as reader:
+        assert reader.read_until("drift") == 9
+        assert reader.read_until("another") is None
+        assert len(reader.events(last=10)) == 1

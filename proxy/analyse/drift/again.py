@@ -6,8 +6,9 @@ import math
 from collections.abc import Iterator
 
 from proxy.analyse.drift.detector import Detector
+from proxy.analyse.drift.lane import sample_of
 from proxy.analyse.drift.replay import DriftEvent
-from proxy.analyse.drift.watching import SignalSource, sample_of
+from proxy.analyse.drift.watching import SignalSource
 
 _PAGE = 500
 

@@ -15,7 +15,8 @@ from proxy.observe.observed import Observed
 from proxy.wire.meaning import Meaning
 
 if TYPE_CHECKING:
-    from proxy.analyse.drift.watching import DriftWatch, LaneState
+    from proxy.analyse.drift.lane import LaneState
+    from proxy.analyse.drift.watching import DriftWatch
     from proxy.observe.quality.signalling import Kept, Signalling
 
 _STATES: Final = {"learning": 0, "calm": 1, "alarmed": 2}
@@ -59,10 +60,10 @@ class LiveDrift:
         if self._watch is not None:
             self._watch.deliver(prepared)
 
-    def turn(self, ledger: Any, /) -> None:
+    def turn(self, ledger: Any, /, *, busy: bool = False) -> None:
         """As DriftWatch.turn; nothing before the first answer."""
         if self._watch is not None:
-            self._watch.turn(ledger)
+            self._watch.turn(ledger, busy=busy)
 
     def _begun(self) -> Signalling:
         if self._signalling is None:

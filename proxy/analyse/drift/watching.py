@@ -1,41 +1,39 @@
-"""Watching: the detector live. A sink of the observer that reads what was committed, and writes events to the ledger.
+"""Watching: the detector live. Reads what was committed, after the observer's pass, and writes events to the ledger.
 
-A lane (route, model, digest) is rebuilt from the ledger when its first answer comes: its signals are fed again, and
-the same events come out. Those that the ledger has already are not written again, so that whatever is killed when,
-nothing is forgotten and nothing is told twice. Runs in the observer's thread, after the commit; bounded.
+The place behind the last row that was read is written together with the events that came of it: what is killed when,
+each row is told of once. A lane that is not in memory is rebuilt, silently, from the first answers of its baseline and
+its newest ones; which alarms stand, the ledger's events say. Each turn takes a bounded time; the next goes on there.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections import OrderedDict, deque
-from collections.abc import Callable, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, Protocol
 
-import msgspec
 import numpy as np
 
-from proxy.analyse.drift.detector import Detector, Moved, Sample, Told
-from proxy.analyse.drift.tuning import DEFAULT
+from proxy.analyse.drift.detector import Told
+from proxy.analyse.drift.lane import LEAST_BUDGET, Known, Lane, LaneState, event_of
 from proxy.core.config import Drift
-from proxy.core.event import DriftKind, Event
+from proxy.core.event import Event
 from proxy.observe.guards import Guards, Part
 from proxy.observe.observed import Observed
-from proxy.observe.quality.faults import named
-from proxy.observe.quality.signals import NAMES, PROMPT_NAMES
 from proxy.store import UpstreamChanges
 from proxy.store.signal_rows import StoredSignals
 
+READER: Final = "drift"  # whose place the ledger keeps
 LANES: Final = 500  # detectors in memory; the one used longest ago goes, and comes back from the ledger
-_PAGE: Final = 500  # rows of one reading
+NEWEST: Final = 2_000  # answers of a lane that it is rebuilt from, beside those of its baseline
+TURN_S: Final = 0.05  # longest time of a turn
+BUSY_TURN_S: Final = 0.005  # the same while the observer has more to read: calls go first
+_PAGE: Final = 200  # rows of one reading
 _DAY_S: Final = 86_400.0
-_LEAST_BUDGET, _MOST_BUDGET = 5_000.0, 1e9
-_CALLS_KEPT: Final = 1024
+_MOST_BUDGET: Final = 1e9
 _LOOK_S: Final = 1.0  # how often what people accepted is looked for
-_KINDS: Final[dict[str, DriftKind]] = {
-    "baseline": "drift_baseline", "raised": "drift_raised", "recovered": "drift_recovered",
-}  # fmt: skip
+_KEEP_S: Final = 5.0  # how often the place is written when there are no events
 
 log = logging.getLogger("sightglass.drift")
 
@@ -49,37 +47,10 @@ class SignalSource(Protocol):
 class DriftLedger(SignalSource, Protocol):
     """The ledger as the detector needs it."""
 
+    def newest_signals(self, seq: int, *, limit: int, lane: int) -> list[StoredSignals]: ...
+    def read_until(self, reader: str) -> int | None: ...
     def drift_events(self, *, after: int = 0) -> list[Event]: ...
     def note_changes(self, changes: UpstreamChanges) -> list[Event]: ...
-
-
-class LaneState(msgspec.Struct, frozen=True, kw_only=True):
-    """One lane as metrics, console and `drift status` show it."""
-
-    lane: int
-    route: str
-    model: str | None
-    digest: str | None
-    state: str  # learning, calm, alarmed
-    answers: int
-    version: int  # of the baseline; 0 = none yet
-    evidence: dict[str, float]
-    level: float
-    alarms: tuple[str, ...]
-
-
-class _Lane:
-    def __init__(self, first: StoredSignals, settings: Drift, version: int) -> None:
-        self.first = first
-        self.version = version
-        self.last = 0  # seq of the row that was fed last
-        self.began_unix_ns = first.started_unix_ns
-        self.calls: deque[str] = deque(maxlen=_CALLS_KEPT)
-        self.identities: set[str] = set()
-        tuning = msgspec.structs.replace(
-            DEFAULT, warm_up=settings.warm_up_answers, latency_tolerance=settings.latency_tolerance
-        )
-        self.detector = Detector(_LEAST_BUDGET, tuning)
 
 
 class DriftWatch:
@@ -90,13 +61,16 @@ class DriftWatch:
     def __init__(self, settings: Drift, guards: Guards, *, told: Callable[[Event], None] = lambda _: None) -> None:
         """told: called with each new event, after it was written."""
         self._settings, self._guards, self._told = settings, guards, told
-        self._waiting = False  # there are rows that were not read yet
+        self._waiting = True  # there may be rows that were not read yet
         self._last: int | None = None  # seq of the newest row that was read
-        self._lanes: OrderedDict[int, _Lane] = OrderedDict()
-        self._written: dict[int, dict[tuple[str, str, int], Event]] = {}  # lane -> (event, subject, seq) -> event
-        self._accepted: dict[int, tuple[int, int]] = {}  # lane -> (seq, how often)
+        self._kept = 0  # of the newest row of which the ledger knows so
+        self._steps: Iterator[None] | None = None
+        self._unwritten: list[Event] = []
+        self._lanes: OrderedDict[int, Lane] = OrderedDict()
+        self._known: dict[int, Known] = {}
+        self._aside: set[int] = set()  # lanes whose detector failed
         self._event_id = 0
-        self._looked = 0.0
+        self._looked = self._kept_at = 0.0
         self.raised: dict[tuple[str, str], int] = {}  # (kind, severity) -> events since the start
 
     def prepare(self, observed: Observed) -> bool:
@@ -107,178 +81,152 @@ class DriftWatch:
         """Rows were committed."""
         self._waiting = self._waiting or any(prepared)
 
-    def turn(self, ledger: DriftLedger) -> None:
-        """Feed what was committed since, write what it showed. Raises LedgerError; the next turn goes on there."""
+    def turn(self, ledger: DriftLedger, *, busy: bool = False) -> None:
+        """Feed what was committed since, for a bounded time, and write what it showed.
+
+        busy: the observer has more to read. Raises LedgerError; the next turn goes on there.
+        """
+        until = time.monotonic() + (BUSY_TURN_S if busy else TURN_S)
         if self._last is None:
             self._begin(ledger)
         if time.monotonic() - self._looked >= _LOOK_S:
             self._looked = time.monotonic()
             self._take_events(ledger.drift_events(after=self._event_id))
-        if not self._waiting:
-            return
-        assert self._last is not None
-        rows = ledger.signals_after(self._last, limit=_PAGE)
-        for stored in rows:
-            self._see(ledger, stored)
-            self._last = stored.seq
-        self._waiting = len(rows) == _PAGE
+        try:
+            self._step(ledger, until)
+        finally:
+            self._write(ledger)
 
     def states(self) -> list[LaneState]:
         """All lanes in memory."""
-        return [_state(number, lane) for number, lane in list(self._lanes.items())]
+        return [lane.state(number) for number, lane in list(self._lanes.items())]
 
     def _begin(self, ledger: DriftLedger) -> None:
-        """From the events that are there: rows behind the newest event's may have shown more than was written."""
-        self._take_events(ledger.drift_events())
-        newest = max((seq for events in self._written.values() for _, _, seq in events), default=0)
-        self._last, self._waiting = newest, True
+        """Behind the row that was read last; in ledgers that do not say, behind the newest event's."""
+        self._known.clear()
+        self._event_id = 0
+        told = ledger.drift_events()
+        self._take_events(told)
+        seqs = [seq for event in told if isinstance(seq := event.details.get("seq"), int)]
+        last = ledger.read_until(READER)
+        self._last = self._kept = last if last is not None else max(seqs, default=0)
 
     def _take_events(self, events: Sequence[Event]) -> None:
         for event in events:
-            self._event_id = max(self._event_id, event.event_id)
-            lane, seq = event.details.get("lane"), event.details.get("seq")
-            if not isinstance(lane, str) or not isinstance(seq, int):
+            if event.event_id <= self._event_id:
+                continue
+            self._event_id = event.event_id
+            lane = event.details.get("lane")
+            if not isinstance(lane, str) or not lane.isdecimal():
                 continue
             number = int(lane)
+            self._known.setdefault(number, Known()).take(event)
             if event.kind == "drift_accepted":
-                self._accepted[number] = (seq, self._accepted.get(number, (0, 0))[1] + 1)
                 self._lanes.pop(number, None)
-            word = event.kind.removeprefix("drift_")
-            self._written.setdefault(number, {})[word, str(event.details.get("subject")), seq] = event
+                self._aside.discard(number)
 
-    def _see(self, ledger: DriftLedger, stored: StoredSignals) -> None:
+    def _step(self, ledger: DriftLedger, until: float) -> None:
+        if self._steps is None:
+            if not self._waiting:
+                return
+            self._waiting = False
+            self._steps = self._read(ledger)
+        try:
+            for _ in self._steps:
+                if time.monotonic() >= until:
+                    return
+        except BaseException:
+            self._steps, self._waiting = None, True
+            raise
+        self._steps = None
+
+    def _read(self, ledger: DriftLedger) -> Iterator[None]:
+        """All rows that are there, a step each."""
+        assert self._last is not None
+        while rows := ledger.signals_after(self._last, limit=_PAGE):
+            for stored in rows:
+                yield from self._see(ledger, stored)
+                self._last = stored.seq
+                yield  # only here: what a row showed is written with its place
+            if len(rows) < _PAGE:
+                return
+
+    def _see(self, ledger: DriftLedger, stored: StoredSignals) -> Iterator[None]:
         number = stored.row.lane
-        lane = self._lanes.get(number)
-        if lane is None:
-            lane = self._rebuilt(ledger, stored)
+        known = self._known.setdefault(number, Known())
+        while (lane := self._lanes.get(number)) is None:
+            if number in self._aside or stored.seq <= known.since:
+                return
+            yield from self._rebuild(ledger, stored, known)
         self._lanes.move_to_end(number)
-        if stored.seq > lane.last:
-            self._feed(ledger, number, lane, stored)
+        for told in self._fed(number, lane, stored):
+            event = event_of(number, lane, stored, told)
+            known.take(event)
+            self._unwritten.append(event)
 
-    def _rebuilt(self, ledger: DriftLedger, stored: StoredSignals) -> _Lane:
-        """The lane as it was before this row: all its rows since it began, or was accepted, once more."""
-        number = stored.row.lane
-        since, times = self._accepted.get(number, (0, 0))
-        lane: _Lane | None = None
-        while True:
-            rows = ledger.signals_after(since, limit=_PAGE, lane=number)
-            for row in rows:
-                since = row.seq
-                if row.seq >= stored.seq:
-                    break
-                lane = lane or _Lane(row, self._settings, times + 1)
-                self._feed(ledger, number, lane, row)
-            if len(rows) < _PAGE or since >= stored.seq:
-                break
-        lane = lane or _Lane(stored, self._settings, times + 1)
+    def _rebuild(self, ledger: DriftLedger, stored: StoredSignals, known: Known) -> Iterator[None]:
+        """The lane as it was before this row. A bounded number of rows, a step each."""
+        number, since = stored.row.lane, known.since
+        first = ledger.signals_after(since, limit=self._settings.warm_up_answers, lane=number)
+        newest = ledger.newest_signals(stored.seq, limit=NEWEST, lane=number)
+        learned_until = first[-1].seq if first else 0
+        lane = Lane(first[0] if first else stored, self._settings, known.version)
+        for row in [*first, *(row for row in newest if row.seq > learned_until)]:
+            if row.seq < stored.seq and number not in self._aside:
+                self._fed(number, lane, row)
+                yield
+        if number in self._aside or since != known.since:  # it failed, or was accepted meanwhile
+            return
+        lane.stand(known.standing)
         self._lanes[number] = lane
         if len(self._lanes) > LANES:
             self._lanes.popitem(last=False)
-        return lane
 
-    def _feed(self, ledger: DriftLedger, number: int, lane: _Lane, stored: StoredSignals) -> None:
-        lane.calls.append(stored.call_id)
-        found = _exact(lane, stored)
-        found += lane.detector.feed(sample_of(stored))
-        for told in found:
-            if told.event == "baseline":
-                lane.detector.level = self._level(number, lane, stored)
-            key = (told.event, told.subject, stored.seq)
-            if key not in self._written.get(number, {}):
-                self._write(ledger, number, lane, stored, told)
-        lane.last = stored.seq
+    def _fed(self, number: int, lane: Lane, stored: StoredSignals) -> list[Told]:
+        """What the answer showed. A lane whose detector fails is set aside: until it is accepted, or a restart."""
+        try:
+            found = lane.feed(stored)
+        except Exception as error:
+            self._guards.note("drift", error, call_id=stored.call_id)
+            self._aside.add(number)
+            self._lanes.pop(number, None)
+            return []
+        if any(told.event == "baseline" for told in found):
+            lane.detector.level = self._level(number, lane, stored)
+        return found
 
-    def _level(self, number: int, lane: _Lane, stored: StoredSignals) -> float:
+    def _level(self, number: int, lane: Lane, stored: StoredSignals) -> float:
         """From the budget of the settings and this lane's share of the traffic; as it was, if it was told before."""
-        known = self._written.get(number, {}).get(("baseline", "output", stored.seq))
-        if known is not None and isinstance(known.details.get("level"), int | float):
-            return float(known.details["level"])
+        told = self._known[number].levels.get(stored.seq)
+        if told is not None:
+            return told
         took_s = max((stored.started_unix_ns - lane.began_unix_ns) / 1e9, 1.0)
         a_day = lane.detector.answers / took_s * _DAY_S
         lanes = max(sum(other.detector.learned for other in self._lanes.values()), 1)
         budget = a_day * self._settings.false_alarm_days * lanes
-        return float(np.log(min(max(budget, _LEAST_BUDGET), _MOST_BUDGET)))
+        return float(np.log(min(max(budget, LEAST_BUDGET), _MOST_BUDGET)))
 
-    def _write(self, ledger: DriftLedger, number: int, lane: _Lane, stored: StoredSignals, told: Told) -> None:
-        event = _event(number, lane, stored, told)
-        [written] = ledger.note_changes(UpstreamChanges(events=[event]))
-        self._written.setdefault(number, {})[told.event, told.subject, stored.seq] = written
-        self._event_id = max(self._event_id, written.event_id)
-        if told.event == "raised":
-            key = (told.kind, told.severity)
+    def _write(self, ledger: DriftLedger) -> None:
+        """Events with the place that they come from; the place alone now and then."""
+        assert self._last is not None
+        now = time.monotonic()
+        if not self._unwritten and (self._last == self._kept or now - self._kept_at < _KEEP_S):
+            return
+        written = ledger.note_changes(UpstreamChanges(events=self._unwritten, read=(READER, self._last)))
+        self._unwritten, self._kept, self._kept_at = [], self._last, now
+        for event in written:
+            self._tell(event)
+
+    def _tell(self, event: Event) -> None:
+        raised = event.kind == "drift_raised"
+        if raised:
+            key = (str(event.details["kind"]), str(event.details["severity"]))
             self.raised[key] = self.raised.get(key, 0) + 1
-        level = logging.WARNING if told.event == "raised" else logging.INFO
-        log.log(level, written.kind, extra=_logged(written))
-        self._told(written)
-
-
-def sample_of(stored: StoredSignals) -> Sample:
-    """A row of the ledger as the detector takes it."""
-    numbers = np.frombuffer(stored.row.numbers, "<f4")
-    if len(numbers) != len(NAMES) + len(PROMPT_NAMES):  # of another version: nothing but its faults can be compared
-        numbers = np.full(len(NAMES) + len(PROMPT_NAMES), np.nan, np.float32)
-    latency_s = stored.duration_s
-    if stored.cold_start:
-        latency_s = latency_s - stored.load_s if latency_s and stored.load_s else None
-    return Sample(
-        features=numbers[: len(NAMES)],
-        prompt=numbers[len(NAMES) :],
-        faults=named(stored.row.faults),
-        latency_s=latency_s,
-        tokens=stored.completion_tokens,
-        prompt_tokens=stored.prompt_tokens,
-        in_flight=stored.row.in_flight,
-    )
-
-
-def _exact(lane: _Lane, stored: StoredSignals) -> list[Told]:
-    """A name of the model, or a fingerprint, that was never seen while the baseline was learned."""
-    identity = stored.row.identity
-    if identity is None or identity in lane.identities:
-        return []
-    before = sorted(lane.identities)
-    lane.identities.add(identity)
-    if not before or not lane.detector.learned:
-        return []
-    signal = Moved(name=f"answers as {identity}, before as {before[-1]}", before=0.0, after=1.0)
-    return [Told(event="raised", kind="exact", subject="exact:identity", signals=(signal,), severity="medium")]
-
-
-def _event(number: int, lane: _Lane, stored: StoredSignals, told: Told) -> Event:
-    first = told.signals[0] if told.signals else None
-    ago = min(max(told.ago, 1), len(lane.calls))
-    details: dict[str, Any] = {
-        "lane": str(number), "seq": stored.seq, "route": stored.route, "kind": told.kind, "subject": told.subject,
-        "severity": told.severity, "evidence": round(told.evidence, 2), "level": round(lane.detector.level, 4),
-        "version": lane.version, "since_call_id": lane.calls[-ago], "call_id": stored.call_id,
-        "examples": list(dict.fromkeys(list(lane.calls)[-3:])),
-        "signals": [
-            {name: value for name, value in msgspec.structs.asdict(signal).items() if value is not None}
-            for signal in told.signals[:5]
-        ],
-    }  # fmt: skip
-    if stored.digest:
-        details["digest"] = stored.digest
-    return Event(
-        at_unix_ns=time.time_ns(), kind=_KINDS[told.event], upstream=stored.upstream, model=stored.model,
-        before=f"{first.name} {first.before:.4g}" if first else None,
-        after=f"{first.name} {first.after:.4g}" if first else None,
-        details=details,
-    )  # fmt: skip
+        log.log(logging.WARNING if raised else logging.INFO, event.kind, extra=_logged(event))
+        self._told(event)
 
 
 def _logged(event: Event) -> dict[str, Any]:
     names = ("route", "kind", "subject", "severity", "evidence", "since_call_id", "version")
     told = {f"drift_{name}": event.details[name] for name in names if name in event.details}
     return {"model": event.model, "upstream": event.upstream, "before": event.before, "after": event.after, **told}
-
-
-def _state(number: int, lane: _Lane) -> LaneState:
-    detector = lane.detector
-    alarms = tuple(sorted(detector.standing))
-    return LaneState(
-        lane=number, route=lane.first.route, model=lane.first.model, digest=lane.first.digest,
-        state="alarmed" if alarms else "calm" if detector.learned else "learning",
-        answers=detector.answers, version=lane.version if detector.learned else 0,
-        evidence=dict(detector.evidence), level=detector.level, alarms=alarms,
-    )  # fmt: skip

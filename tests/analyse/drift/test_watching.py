@@ -1,0 +1,240 @@
+"""Watching: a real ledger; observers that end at any moment. Nothing is told twice or forgotten, all is bounded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from proxy.analyse.drift import watching
+from proxy.analyse.drift.lane import Lane
+from proxy.analyse.drift.watching import NEWEST, DriftWatch
+from proxy.core.call import CallRecord
+from proxy.core.config import Drift
+from proxy.core.errors import LedgerUnavailable
+from proxy.core.event import Event
+from proxy.core.signal_row import SignalRow
+from proxy.observe.guards import Guards
+from proxy.observe.quality.faults import BITS
+from proxy.observe.quality.signals import NAMES, PROMPT_NAMES
+from proxy.store import Batch, Ledger, UpstreamChanges, open_ledger
+from proxy.store.signal_rows import StoredSignals
+
+WARM_UP = 200
+SETTINGS = Drift(warm_up_answers=WARM_UP)
+
+
+class Source:
+    """The ledger, and how much is read of it."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self.rows = 0
+        self.fails = 0  # so many of the next writings
+
+    def signals_after(self, seq: int, *, limit: int, lane: int | None = None) -> list[StoredSignals]:
+        return self._counted(self._ledger.signals_after(seq, limit=limit, lane=lane))
+
+    def newest_signals(self, seq: int, *, limit: int, lane: int) -> list[StoredSignals]:
+        return self._counted(self._ledger.newest_signals(seq, limit=limit, lane=lane))
+
+    def read_until(self, reader: str) -> int | None:
+        return self._ledger.read_until(reader)
+
+    def drift_events(self, *, after: int = 0) -> list[Event]:
+        return self._ledger.drift_events(after=after)
+
+    def note_changes(self, changes: UpstreamChanges) -> list[Event]:
+        if self.fails:
+            self.fails -= 1
+            raise LedgerUnavailable("the disk is full")
+        return self._ledger.note_changes(changes)
+
+    def _counted(self, rows: list[StoredSignals]) -> list[StoredSignals]:
+        self.rows += len(rows)
+        return rows
+
+
+class Traffic:
+    """Answers of one or more lanes into the ledger; their numbers by lot."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger, self._dice, self._count = ledger, np.random.default_rng(11), 0
+
+    def answers(self, count: int, *, faulty: Sequence[str] = (), lanes: int = 1) -> None:
+        self._ledger.commit(Batch(calls=[self._call(faulty, at % lanes) for at in range(count)]))
+
+    def _call(self, faulty: Sequence[str], lane: int) -> CallRecord:
+        self._count += 1
+        numbers = self._dice.normal(size=len(NAMES) + len(PROMPT_NAMES)).astype("<f4")
+        return CallRecord(
+            call_id=f"c{self._count}", request_id=f"r{self._count}", started_unix_ns=self._count * 10**9,
+            route=f"/{lane}", dialect="openai_chat", method="POST", outcome="ok", model="m",
+            signals=SignalRow(lane=lane, numbers=numbers.tobytes(), faults=sum(BITS[name] for name in faulty)),
+        )  # fmt: skip
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    with open_ledger(tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+def source(ledger: Ledger) -> Source:
+    return Source(ledger)
+
+
+@pytest.fixture
+def traffic(ledger: Ledger) -> Traffic:
+    return Traffic(ledger)
+
+
+def begun(guards: Guards | None = None) -> DriftWatch:
+    return DriftWatch(SETTINGS, guards or Guards())
+
+
+def read_all(watch: DriftWatch, source: Source) -> None:
+    """As the observer does, until there is nothing more."""
+    watch.deliver([True])
+    for _ in range(20_000):
+        watch.turn(source)
+        if watch._steps is None and not watch._waiting:
+            return
+    raise AssertionError("it reads for ever")
+
+
+def turns(watch: DriftWatch, source: Source) -> None:
+    while True:
+        watch.turn(source)
+
+
+def told(ledger: Ledger) -> list[tuple[str, str]]:
+    return [(event.kind.removeprefix("drift_"), event.details["subject"]) for event in ledger.drift_events()]
+
+
+RAISED = [("baseline", "output"), ("raised", "share:leak")]
+
+
+def test_an_alarm_is_told_once_whoever_ends_when(
+    ledger: Ledger, source: Source, traffic: Traffic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "TURN_S", 0.0)  # a row each turn
+    traffic.answers(WARM_UP + 20)
+    traffic.answers(15, faulty=["leak"])
+    for turns in (1, 90, 150, 205, 230, 7, 3, 2, 1, 1, 1, 1, 1):
+        watch = begun()  # the one before was killed
+        for _ in range(turns):
+            watch.turn(source)
+    read_all(begun(), source)
+    assert told(ledger) == RAISED
+
+
+def test_an_alarm_stands_over_a_restart_and_recovers_once(ledger: Ledger, source: Source, traffic: Traffic) -> None:
+    traffic.answers(WARM_UP)
+    traffic.answers(15, faulty=["leak"])
+    read_all(begun(), source)
+    traffic.answers(3 * NEWEST)  # so that no row of the alarm is among the newest
+    watch = begun()
+    watch.turn(source)
+    read_all(watch, source)
+    assert told(ledger) == [*RAISED, ("recovered", "share:leak")]
+    traffic.answers(5)
+    later = begun()
+    read_all(later, source)
+    assert told(ledger) == [*RAISED, ("recovered", "share:leak")]
+    assert [state.state for state in later.states()] == ["calm"]
+
+
+def test_what_stands_is_as_the_events_say(ledger: Ledger, source: Source, traffic: Traffic) -> None:
+    traffic.answers(WARM_UP)
+    traffic.answers(15, faulty=["leak"])
+    read_all(begun(), source)
+    traffic.answers(1)
+    watch = begun()
+    read_all(watch, source)
+    [state] = watch.states()
+    assert (state.state, state.alarms, state.version) == ("alarmed", ("share:leak",), 1)
+    assert told(ledger) == RAISED
+
+
+def test_a_restart_reads_a_bounded_number(ledger: Ledger, source: Source, traffic: Traffic) -> None:
+    traffic.answers(6 * NEWEST)
+    ledger.note_changes(UpstreamChanges(read=(watching.READER, 6 * NEWEST)))
+    traffic.answers(1)
+    watch = begun()
+    read_all(watch, source)
+    assert source.rows <= WARM_UP + NEWEST + 1
+    assert [state.answers for state in watch.states()] == [WARM_UP + NEWEST + 1]
+
+
+def test_a_turn_is_bounded_and_goes_on_where_it_was(
+    ledger: Ledger, source: Source, traffic: Traffic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    traffic.answers(WARM_UP + 10)
+    monkeypatch.setattr(watching, "BUSY_TURN_S", 0.0)
+    watch = begun()
+    for rows in range(1, 6):
+        watch.turn(source, busy=True)
+        assert [state.answers for state in watch.states()] == [rows]
+    read_all(watch, source)
+    assert told(ledger) == RAISED[:1]
+
+
+def test_what_cannot_be_written_is_written_later(ledger: Ledger, source: Source, traffic: Traffic) -> None:
+    traffic.answers(WARM_UP)
+    traffic.answers(15, faulty=["leak"])
+    watch = begun()
+    source.fails = 10
+    for _ in range(10):
+        with pytest.raises(LedgerUnavailable):
+            turns(watch, source)
+    assert told(ledger) == []
+    read_all(watch, source)
+    read_all(begun(), source)
+    assert told(ledger) == RAISED
+
+
+def test_a_lane_that_fails_is_set_aside(
+    ledger: Ledger, source: Source, traffic: Traffic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feed = Lane.feed
+
+    def fails(lane: Lane, stored: StoredSignals) -> Any:
+        if stored.route == "/0" and len(lane.calls) > 20:
+            raise ValueError("cannot be")
+        return feed(lane, stored)
+
+    monkeypatch.setattr(Lane, "feed", fails)
+    guards = Guards()
+    watch = begun(guards)
+    traffic.answers(2 * WARM_UP + 20, lanes=2)
+    read_all(watch, source)
+    rows = source.rows
+    traffic.answers(20, lanes=2)
+    read_all(watch, source)
+    assert guards.errors["drift"] == 1
+    assert source.rows == rows + 20
+    assert [(state.route, state.state) for state in watch.states()] == [("/1", "calm")]
+    assert told(ledger) == RAISED[:1]
+
+
+def test_accepted_it_learns_from_the_rows_behind(ledger: Ledger, source: Source, traffic: Traffic) -> None:
+    traffic.answers(WARM_UP)
+    traffic.answers(15, faulty=["leak"])
+    watch = begun()
+    read_all(watch, source)
+    accepted = {"lane": "0", "seq": WARM_UP + 15, "subject": "share:leak"}
+    ledger.note_changes(UpstreamChanges(events=[Event(at_unix_ns=1, kind="drift_accepted", details=accepted)]))
+    watch._looked = 0.0
+    traffic.answers(WARM_UP - 1, faulty=["leak"])
+    read_all(watch, source)
+    assert [(state.state, state.answers) for state in watch.states()] == [("learning", WARM_UP - 1)]
+    traffic.answers(30, faulty=["leak"])
+    again = begun()
+    read_all(again, source)
+    assert told(ledger) == [*RAISED, ("accepted", "share:leak"), ("baseline", "output")]
+    assert [(state.state, state.version) for state in again.states()] == [("calm", 2)]
