@@ -21,7 +21,18 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 REFUSED = [name for name in names() if name.endswith("/host-refused")]
 PASSED = [name for name in names() if name not in REFUSED]
 # What of a record is not read from the bytes: what the watcher knows, prices, callers, conversations, tools.
-_ADDED = ("model_", "cold_start", "cost_", "shadow_", "client_", "claimed_", "conversation_", "tools_", "tool_")
+_ADDED = (
+    "model_",
+    "cold_start",
+    "cost_",
+    "shadow_",
+    "client_",
+    "claimed_",
+    "conversation_",
+    "tools_",
+    "tool_",
+    "signals",
+)
 _READ_ALL_THE_SAME = ("model_answered", "tool_calls")
 
 
