@@ -16,12 +16,12 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "calls": ("proxy.cli.calls", "Print the calls that were seen."),
     "events": ("proxy.cli.events", "Print what changed at the upstreams, the newest last."),
     "reload": ("proxy.cli.reload", "Take over new settings, without refusing or cutting a call."),
-    "drift": ("proxy.cli.drift", "Notice that a model changed: look over recorded answers, read and accept alarms."),
+    "drift": ("proxy.cli.drift", "Notice that a model changed, and stay silent when it did not."),
     "keys": ("proxy.cli.keys", "Give clients keys, list them, revoke them."),
     "token": ("proxy.cli.token", "Say where the console's admin token is; make it if there is none."),
     "doctor": ("proxy.cli.doctor", "Look for what is wrong, and say what to do about it."),
     "config": ("proxy.cli.config", "Show the settings and where each came from."),
-    "rules": ("proxy.cli.rules", "Print alert rules for Prometheus, made from the settings' objectives."),
+    "rules": ("proxy.cli.rules", "Print recording and alert rules for Prometheus."),
     "stand-in": ("proxy.cli.stand_in", "Serve the built-in stand-in model, which behaves like Ollama."),
 }
 

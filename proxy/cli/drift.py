@@ -18,7 +18,10 @@ EXIT_BAD_LINES: Final = 3
 
 @click.group(context_settings=_HELP)
 def drift() -> None:
-    """Notice that a model changed, and stay silent when it did not. docs/drift.md says how to read an alarm."""
+    """Notice that a model changed, and stay silent when it did not.
+
+    docs/drift.md says how to read an alarm.
+    """
 
 
 @drift.command(context_settings=_HELP)

@@ -14,6 +14,7 @@ from proxy.core.tool_event import ToolEvent
 from proxy.store.batch import OpenCall, StoredCall
 from proxy.store.cleaning import clean_text
 from proxy.store.statements import CALL_COLUMNS, Row
+from proxy.wire.striking import strike_name
 
 # A row is the record's tuple, but for a list that is JSON text there, and for what has a table of its own.
 _APART: Final = ("tool_events", "signals")
@@ -46,8 +47,9 @@ def stored_call(row: RowMapping, tool_events: tuple[ToolEvent, ...] = ()) -> Sto
 def open_row(opened: OpenCall) -> Row:
     """An open call as a row of `open_calls`."""
     started = opened.started
-    if "?" in started.target:  # clients put keys there; what is left names the route
-        started = msgspec.structs.replace(started, target=started.target.partition("?")[0])
+    # Clients put keys into the query; what is left names the route. Some put them into the agent's name, too.
+    agent = strike_name(started.user_agent) if started.user_agent else None
+    started = msgspec.structs.replace(started, target=started.target.partition("?")[0], user_agent=agent)
     try:
         text = msgspec.json.encode(started)
     except UnicodeEncodeError:  # targets keep foreign bytes as lone surrogates; Python's own JSON escapes them

@@ -122,7 +122,7 @@ def test_ready_recording_and_gone(tmp_path: Path, observer: Callable[..., App]) 
         ("a", "ok", "info"),
         ("b", "interrupted", "warning"),
     ]
-    assert resident_kib < 80 * 1024
+    assert resident_kib < 110 * 1024  # with the first answer numpy is there, for drift
 
 
 def test_after_a_restart_nobody_waits_for_ready(tmp_path: Path, observer: Callable[..., App]) -> None:

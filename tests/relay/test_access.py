@@ -171,7 +171,7 @@ async def test_without_keys_a_clients_credentials_pass_as_before(make_relay: Mak
 
 async def test_a_page_of_another_site_is_refused_before_anything_else(make_relay: MakeRelay) -> None:
     async with Scripted(answers(OK)) as server:
-        rig = await keyed(make_relay, server, allowed_origins=("https://chat.example.com",))
+        rig = await keyed(make_relay, server, kind="openai")
         answers_ = [
             await ask(rig.port, chat(BEARER, "Origin: https://evil.example.com")),
             await ask(rig.port, chat(BEARER, "Origin: null")),

@@ -10,7 +10,9 @@ from proxy.cli.options import read_settings, settings_options
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @settings_options
 def rules(**options: str | None) -> None:
-    """Print recording and alert rules for Prometheus, made from `objectives` in the settings.
+    """Print recording and alert rules for Prometheus.
+
+    They are made from `objectives` in the settings.
 
     \b
       sightglass rules > /etc/prometheus/rules/sightglass.yml
