@@ -13,6 +13,8 @@ from proxy.analyse.drift.severity import Severity
 from proxy.core import bounds
 from proxy.core.outcomes import OUTCOMES
 from proxy.observe import definitions as d
+from proxy.relay import faults
+from proxy.wire.errors import ErrorType
 
 ROOT = Path(__file__).parents[2]
 
@@ -35,6 +37,7 @@ def test_buckets_ascend_and_waits_reach_ten_minutes() -> None:
 def test_known_words_begin_at_zero() -> None:
     assert {word for (word,) in d.OUTCOMES_TOTAL.known} == set(OUTCOMES)
     assert {word for (word,) in d.FRAMES_LOST.known} == {"started", "finished"}
+    assert {word for (word,) in d.ERRORS.known} == set(get_args(ErrorType)) | {fault.code for fault in faults.ALL}
     assert {kind for kind, _ in d.DRIFT_EVENTS.known} == set(get_args(Kind))
     assert {severity for _, severity in d.DRIFT_EVENTS.known} == set(get_args(Severity)) - {"none"}
     assert all(family.known == ((),) for family in d.FAMILIES if not family.labels)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final, get_args
+from typing import Final
 
 from proxy.core.bounds import BYTES, GAP_SECONDS, OVERHEAD_SECONDS, RATE_TOKENS
 from proxy.core.outcomes import OUTCOMES
+from proxy.observe.definitions.error_types import ERROR_TYPES
 from proxy.observe.definitions.forms import counter, gauge, histogram, words
-from proxy.wire.errors import ErrorType
 
 STATUS_CLASSES: Final = ("2xx", "3xx", "4xx", "5xx")
 
@@ -31,7 +31,7 @@ ERRORS: Final = counter(
     "sightglass_errors_total",
     "Calls that ended with an error, by its type.",
     "type",
-    known=words(get_args(ErrorType)),
+    known=words(ERROR_TYPES),
 )
 DURATION: Final = histogram(
     "sightglass_call_duration_seconds",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
@@ -62,7 +63,7 @@ class GenAiMetrics:
         self._upstreams = {upstream.name: upstream for upstream in upstreams}
         self._probed = probed
         self._models: set[str] = set()
-        self._patience_s = 0.0
+        self._close_by = 0.0  # by time.monotonic()
         self._closing: threading.Thread | None = None
 
     def prepare(self, observed: Observed) -> list[Change]:
@@ -100,18 +101,18 @@ class GenAiMetrics:
 
     def finish(self, *, patience_s: float) -> None:
         """Send the last figures, in a thread: a mute collector takes its time. Returns at once."""
-        self._patience_s = patience_s
-        self._closing = threading.Thread(target=self._shut_down, name="otlp metrics", daemon=True)
+        self._close_by = time.monotonic() + patience_s
+        self._closing = threading.Thread(target=self._shut_down, args=(patience_s,), name="otlp metrics", daemon=True)
         self._closing.start()
 
     def wait(self) -> None:
-        """Wait for that, for no longer than finish() said."""
+        """Wait for that, for no longer than finish() said, counted from finish()."""
         if self._closing is not None:
-            self._closing.join(self._patience_s)
+            self._closing.join(max(self._close_by - time.monotonic(), 0.0))
 
-    def _shut_down(self) -> None:
+    def _shut_down(self, patience_s: float) -> None:
         try:
-            self._provider.shutdown(timeout_millis=self._patience_s * 1000)
+            self._provider.shutdown(timeout_millis=patience_s * 1000)
         except Exception as error:  # the SDK's way of saying that time is up
             log.warning("not_sent_at_end", extra={"what": "metrics", "error": type(error).__name__})
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -98,4 +99,22 @@ def test_a_mute_collector_holds_the_end_up_no_longer_than_said():
         before = time.monotonic()
         metrics.finish(patience_s=0.3)
         metrics.wait()
+        assert time.monotonic() - before < 5
+
+
+def test_the_time_of_the_end_is_counted_from_its_begin(monkeypatch):
+    """Whoever waits for another way first, does not wait for this one as long again."""
+    clock = [0.0]
+    with http_collector() as collector:
+        collector.mode = "mute"
+        destination = telemetry_of(Otel(endpoint=collector.endpoint, metrics=True), os.environ).metrics
+        assert destination is not None
+        metrics = GenAiMetrics(periodic_reader(destination), (UPSTREAM,), lambda _: None)
+        metrics.deliver([metrics.prepare(observed(CHAT))])
+        with monkeypatch.context() as patch:
+            patch.setattr("proxy.observe.otlp.genai_metrics.time", SimpleNamespace(monotonic=lambda: clock[0]))
+            metrics.finish(patience_s=8)
+            clock[0] = 8.0  # spans took them
+            before = time.monotonic()
+            metrics.wait()
         assert time.monotonic() - before < 5
