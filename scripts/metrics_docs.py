@@ -48,8 +48,8 @@ begin at 0 with each start of the observer, as Prometheus expects of a counter.
 Clients choose the names of models and tools, so they are capped: the first {CAPS.max_models} models
 (`metrics.max_models`) and {TOOLS} tools have a label of their own, and all families with `model` or `tool` have
 {CAPS.max_series:,} label sets together (`metrics.max_series`). What is beyond becomes `other` and is counted in
-`sightglass_label_overflow_total`. A name that an upstream rejected and that never worked takes no place, nor does a
-tool that only a model made up.
+`sightglass_label_overflow_total`. A model or a tool that only came with calls that an upstream rejected
+or that we refused (no key, say) takes no place, nor does a tool that only a model made up.
 
 Calls that belong to a trace tell it: in OpenMetrics the counters and buckets marked with `exemplars` below carry the
 `trace_id` of the last call that changed them. Prometheus keeps these with `--enable-feature=exemplar-storage`.

@@ -2,7 +2,7 @@
 
 Names of models and tools come from clients, so caps hold: `metrics.max_models` names get a label of their own, and all
 families with such a label have `metrics.max_series` label sets together; what is beyond is `other`, and counted. A name
-that the upstream rejected and that never worked takes no place: wrong names cannot push right ones out.
+that was only ever rejected or refused takes no place: wrong names, and callers without a key, push no right ones out.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from proxy.observe.quality.faults import named
 from proxy.observe.speed import tokens_per_second
 from proxy.observe.tool_names import ToolNames
 
+_UNPROVEN: Final = ("rejected", "refused")  # outcomes that say nothing for names of models and tools
 ERROR_TYPES: Final = 64  # all are closed words; a bound in case that some day one is not
 _MODEL_CHARACTERS: Final = 120
 _CAPS: Final = MetricsCaps()
@@ -172,9 +173,9 @@ class Metrics(Collector):
             yield self._stores[d.LITELLM_FALLBACKS.name], (model,), record.litellm_fallbacks
 
     def _tools(self, record: CallRecord, model: str) -> Iterator[Change]:
-        called = 0
+        called, proven = 0, record.outcome not in _UNPROVEN
         for event in record.tool_events:
-            tool = self._tool_names.label(event)
+            tool = self._tool_names.label(event, proven=proven)
             if event.kind == "offered":
                 yield self._stores[d.TOOLS_OFFERED.name], (tool,), 1
             elif event.kind == "called":
@@ -197,7 +198,7 @@ class Metrics(Collector):
         model = model[:_MODEL_CHARACTERS]
         if model in self._models:
             return model
-        if len(self._models) < self._models_most and record.outcome != "rejected":
+        if len(self._models) < self._models_most and record.outcome not in _UNPROVEN:
             self._models.add(model)
             return model
         self._models_refused += 1

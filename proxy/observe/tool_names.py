@@ -19,14 +19,14 @@ class ToolNames:
         self._most = most
         self._names: set[str] = set()
 
-    def label(self, event: ToolEvent) -> str:
-        """The label value for the tool of an event."""
+    def label(self, event: ToolEvent, *, proven: bool) -> str:
+        """The label value for the tool of an event. proven: the event's call was neither rejected nor refused."""
         if event.tool is None:
             return NONE
         name = event.tool[:_CHARACTERS]
         if name in self._names:
             return name
-        if len(self._names) < self._most and (event.kind == "offered" or event.valid):
+        if proven and len(self._names) < self._most and (event.kind == "offered" or event.valid):
             self._names.add(name)
             return name
         self.refused += 1

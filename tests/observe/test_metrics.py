@@ -13,6 +13,7 @@ import pytest
 
 from proxy.core.call import CallRecord
 from proxy.core.config import MetricsCaps
+from proxy.core.outcomes import Outcome
 from proxy.core.tool_event import ToolEvent
 from proxy.observe import definitions as d
 from proxy.observe.families import Family
@@ -187,9 +188,10 @@ def test_a_hundred_thousand_models_stay_capped(metrics: Metrics) -> None:
     assert grown_kib < 20 * 1024
 
 
-def test_names_that_were_rejected_take_no_place(metrics: Metrics) -> None:
+@pytest.mark.parametrize(("outcome", "status"), [("rejected", 404), ("refused", 401)])
+def test_names_that_were_only_refused_take_no_place(metrics: Metrics, outcome: Outcome, status: int) -> None:
     for number in range(1000):
-        take(metrics, model=f"typo-{number}", outcome="rejected", status=404)
+        take(metrics, model=f"typo-{number}", outcome=outcome, status=status)
     take(metrics, model="right")
 
     assert {labels[1] for labels in values(metrics, d.CALLS)} == {"other", "right"}
@@ -259,6 +261,16 @@ def test_names_of_tools_are_capped() -> None:
     assert len(found) == TOOLS + 1
     assert found[("other",)] == 200 - TOOLS
     assert values(metrics, d.OVERFLOW)[("tools",)] == 200 - TOOLS
+
+
+@pytest.mark.parametrize("outcome", ["rejected", "refused"])
+def test_tools_of_refused_calls_take_no_place(metrics: Metrics, outcome: Outcome) -> None:
+    for number in range(200):
+        offered = ToolEvent(kind="offered", position=0, tool=f"tool_{number}")
+        take(metrics, outcome=outcome, status=401, tool_events=(offered,))
+    take(metrics, tool_events=(ToolEvent(kind="offered", position=0, tool="right"),))
+
+    assert values(metrics, d.TOOLS_OFFERED) == {("other",): 200, ("right",): 1}
 
 
 def test_a_call_of_a_trace_is_told_beside_what_it_changed(metrics: Metrics) -> None:

@@ -1,4 +1,4 @@
-"""The closed words of `sightglass_errors_total`: those of upstreams' errors, and the codes of the relay's own answers."""
+"""The closed words of `sightglass_errors_total`: upstreams' errors, and the codes of the relay's own answers."""
 
 from __future__ import annotations
 
