@@ -37,8 +37,7 @@ def main() -> None:
 
 def one_route(records: list[dict[str, Any]]) -> None:
     """Signals, score, and signals with detector, on one route."""
-    from proxy.observe.quality.replay import Replay, answer_of
-
+    from proxy.analyse.drift.replay import Replay, answer_of
     from proxy.observe.quality.answered import Answered
     from proxy.observe.quality.score import score
     from proxy.observe.quality.signals import signals_of
@@ -56,7 +55,7 @@ def one_route(records: list[dict[str, Any]]) -> None:
 
 def many_routes(records: list[dict[str, Any]], routes: int, answers: int) -> None:
     """Memory and CPU of many routes at once."""
-    from proxy.observe.quality.replay import Replay
+    from proxy.analyse.drift.replay import Replay
 
     replay = Replay(budget=BUDGET)
     for record in records[:600]:  # what is there once for all routes

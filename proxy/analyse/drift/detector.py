@@ -153,7 +153,10 @@ class Detector:
         for name in sorted(found):
             share, subject = watch.shares[name], f"share:{name}"
             share.feed(self.count)
-            level = self.level + self.tuning.share_extra
+            level = self.level + self.tuning.share_extra + (self.tuning.share_soft if name in _SOFT else 0.0)
+            if doubt and name in _SOFT and subject not in self.standing:
+                self.evidence[subject] = share.evidence
+                continue
             if doubt and name in _DEPEND_ON_PROMPTS:
                 level += self.tuning.share_doubt
             if self._risen(subject, share.evidence, level, told):
@@ -343,4 +346,5 @@ _PLAIN: Final = 20
 _FEW_TIMED: Final = 100
 _LATELY: Final = 30.0
 # Other prompts bring more or fewer of these by themselves.
-_DEPEND_ON_PROMPTS: Final = frozenset({"refusal", "language", "unended", "off_prompt", "truncated", "json"})
+_SOFT: Final = frozenset({"unended", "off_prompt"})  # some prompts bring them to any model: these wait, as output does
+_DEPEND_ON_PROMPTS: Final = frozenset({"refusal", "language", "truncated", "json"})

@@ -20,6 +20,7 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     joint_extra: float = 2.5
     single_extra: float = 1.0
     share_extra: float = 3.0
+    share_soft: float = 2.0  # more, for faults that sound answers have, too
     share_doubt: float = 8.0  # more, for faults that depend on the prompts, while these may have changed
     latency_extra: float = 2.0
     latency_tolerance: float = 0.22

@@ -78,3 +78,20 @@ def test_few_latencies_are_watched_not() -> None:
         )  # fmt: skip
     assert "latency" not in detector.evidence
     assert not detector.standing
+
+
+def test_faults_that_prompts_bring_wait_while_the_prompts_may_have_changed() -> None:
+    dice = np.random.default_rng(4)
+    for moved, expected in ((0.0, {"share:unended"}), (3.0, {"input"})):
+        detector = Detector(20_000)
+        raised: set[str] = set()
+        for index in range(900):
+            changed = index >= 600
+            prompt = dice.normal(size=len(PROMPT_NAMES)) + (moved if changed and index % 2 else 0.0)
+            sample = Sample(
+                features=dice.normal(size=len(NAMES)).astype(np.float32),
+                prompt=prompt.astype(np.float32),
+                faults=frozenset({"unended"} if changed and index >= 620 and index % 3 == 0 else ()),
+            )
+            raised |= {one.subject for one in detector.feed(sample) if one.event == "raised"}
+        assert raised == expected
