@@ -9,10 +9,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from proxy.analyse.drift.live import LANES_TOLD
 from proxy.core.config import MetricsCaps
 from proxy.observe import definitions as d
 from proxy.observe.families import Family
 from proxy.observe.tool_names import TOOLS
+from proxy.observe.upstreams.figures import MODELS_TOLD
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "metrics.md"
@@ -50,6 +52,8 @@ Clients choose the names of models and tools, so they are capped: the first {CAP
 {CAPS.max_series:,} label sets together (`metrics.max_series`). What is beyond becomes `other` and is counted in
 `sightglass_label_overflow_total`. A model or a tool that only came with calls that an upstream rejected
 or that we refused (no key, say) takes no place, nor does a tool that only a model made up.
+Beside these caps, with caps of their own: the models that an upstream lists ({MODELS_TOLD} of each), and the routes
+and models that drift watches (the last {LANES_TOLD}).
 
 Calls that belong to a trace tell it: in OpenMetrics the counters and buckets marked with `exemplars` below carry the
 `trace_id` of the last call that changed them. Prometheus keeps these with `--enable-feature=exemplar-storage`.

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from proxy.observe.quality.signalling import Kept, Signalling
 
 _STATES: Final = {"learning": 0, "calm": 1, "alarmed": 2}
-_SHOWN: Final = 200  # lanes with series of their own
+LANES_TOLD: Final = 200  # lanes with series of their own
 
 
 class LiveDrift:
@@ -85,7 +85,7 @@ class LiveDrift:
         known = dict(self._signalling.known)
         self._metrics.set(d.QUALITY_PART_ANSWERS, {(name,): float(count) for name, count in known.items()})
         self._metrics.set(d.DRIFT_EVENTS, {labels: float(count) for labels, count in dict(self._watch.raised).items()})
-        shown = self._watch.states()[-_SHOWN:]
+        shown = self._watch.states()[-LANES_TOLD:]
         self._metrics.replace(d.DRIFT_STATE, {_labels(one): float(_STATES[one.state]) for one in shown})
         self._metrics.replace(d.DRIFT_BASELINE, {_labels(one): float(one.version) for one in shown})
         evidence: dict[tuple[str, ...], float] = {}

@@ -83,6 +83,13 @@ def test_each_alert_has_its_section_in_the_runbook_and_each_section_an_alert() -
         assert rule["annotations"]["description"]
 
 
+def test_the_runbook_knows_each_cause_of_a_lost_record() -> None:
+    runbook = (ROOT / "docs" / "runbook.md").read_text()
+    section = runbook.partition("## SightglassRecordsLost")[2].partition("\n## ")[0]
+
+    assert {cause for (cause,) in d.LOST.known} == set(re.findall(r"`(\w+)` =", section))
+
+
 def test_rules_and_runbook_name_no_metric_that_we_do_not_export() -> None:
     exported = {family.name for family in d.FAMILIES}
     exported |= {
