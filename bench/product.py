@@ -34,6 +34,9 @@ class Product:
         self.model_port, self.port, self.console_port = free_port(), free_port(), free_port()
         self._command = str(Path(sys.executable).with_name("sightglass"))
         self._env = {name: value for name, value in os.environ.items() if not name.startswith("SIGHTGLASS_")}
+        self._env.pop(
+            "PYTHONDONTWRITEBYTECODE", None
+        )  # what is installed has its bytecode: each start compiles nothing
         self._env |= env or {}
         self.upstream = f"http://127.0.0.1:{self.model_port}" if upstream is None else upstream
         self.model: subprocess.Popen[bytes] | None = None
@@ -78,14 +81,20 @@ class Product:
         return f"http://127.0.0.1:{self.console_port}"
 
     def pids(self, target: str) -> list[int]:
-        """Living processes of this product of a kind, by title; orphans of an earlier supervisor among them."""
-        found = []
-        for entry in Path("/proc").iterdir():
-            if entry.name.isdigit() and self._is_ours(int(entry.name)):
-                name = title(int(entry.name))
-                if name.startswith("sightglass: " if target == "all" else f"sightglass: {target}"):
-                    found.append(int(entry.name))
+        """Living processes of this product of a kind; newborn ones and orphans of an earlier supervisor among them."""
+        kinds = (target,) if target != "all" else ("relay", "observer", "supervisor")
+        found = [int(each.name) for each in Path("/proc").iterdir() if each.name.isdigit() and self._is_a(each, kinds)]
+        started = self.supervisor
+        if "supervisor" in kinds and started is not None and started.poll() is None and started.pid not in found:
+            found.append(started.pid)  # still the command line
         return found
+
+    def _is_a(self, entry: Path, kinds: tuple[str, ...]) -> bool:
+        """Whether it is of these kinds, by its title or, before it has one, by its module; and ours."""
+        pid = int(entry.name)
+        name = title(pid)
+        named = any(name.startswith(f"sightglass: {kind}") or f"-m proxy.{kind}" in name for kind in kinds)
+        return named and self._is_ours(pid)
 
     def _is_ours(self, pid: int) -> bool:
         """Whether a process has something below our data directory open: lock, journal or ledger."""
@@ -101,7 +110,7 @@ class Product:
                 os.kill(pid, signal.SIGKILL)
         if target in ("supervisor", "all"):
             if self.supervisor is not None:
-                self.supervisor.kill()  # it may still be the command line, without its title
+                self.supervisor.kill()
                 self.supervisor.wait()
             self.serve()
         return pids

@@ -1,7 +1,7 @@
 """A child whose supervisor was killed does not die with it.
 
-A relay goes on serving until a new supervisor has taken the data directory (then it finishes its calls and leaves),
-at the latest for ORPHAN_S; the observer likewise.
+A relay goes on serving until a new supervisor has taken the data directory; then others have its place, and it serves
+what is there to its end. At the latest it leaves after ORPHAN_S; the observer likewise.
 """
 
 from __future__ import annotations
@@ -19,16 +19,35 @@ ORPHAN_S: Final = 60.0
 _LOOK_S: Final = 0.1
 
 
-def watch_parent(loop: asyncio.AbstractEventLoop, life_fd: int, data: Path, leave: Callable[[], None]) -> None:
-    """Call `leave` once when the parent is dead and another supervisor has taken over, or ORPHAN_S later."""
+def watch_parent(
+    loop: asyncio.AbstractEventLoop,
+    life_fd: int,
+    data: Path,
+    leave: Callable[[], None],
+    *,
+    retire: Callable[[], None] | None = None,
+) -> None:
+    """When the parent is dead and another supervisor has taken over, call `retire` once; without it, `leave`.
+
+    `leave` is called at the latest ORPHAN_S after the parent's death.
+    """
     parent = os.getppid()
 
     def look(deadline: float) -> None:
         # The kernel may close the pipe of life of a dying supervisor before it lets go of its lock.
-        if holder(data) not in (None, parent) or loop.time() >= deadline:
+        if loop.time() >= deadline:
             leave()
+        elif holder(data) not in (None, parent):
+            succeeded(deadline)
         else:
             loop.call_later(_LOOK_S, look, deadline)
+
+    def succeeded(deadline: float) -> None:
+        if retire is None:
+            leave()
+        else:
+            retire()
+            loop.call_at(deadline, leave)
 
     def parent_gone() -> None:
         loop.remove_reader(life_fd)

@@ -74,6 +74,11 @@ def supervisor_lock(data: Path) -> Path:
     return data / "supervisor.lock"
 
 
+def processes_lock(data: Path) -> Path:
+    """The file that supervisors and their children hold locked together, from birth on."""
+    return data / "processes.lock"
+
+
 def holder(data: Path) -> int | None:
     """Process id of the supervisor that holds this data directory and has its ports open; None while nobody does."""
     try:

@@ -45,7 +45,7 @@ async def serve(
     for name in (signal.SIGTERM, signal.SIGQUIT):
         loop.add_signal_handler(name, leave.set)
     loop.add_signal_handler(RETIRE, succeeded.set)
-    watch_parent(loop, arguments.life_fd, Path(config.data), leave.set)
+    watch_parent(loop, arguments.life_fd, Path(config.data), leave.set, retire=succeeded.set)
 
     telemetry = telemetry_of(config.otel, os.environ)
     handler = RelayHandler(config, upstreams, journal, worker=arguments.worker, telemetry=telemetry)

@@ -57,10 +57,14 @@ class Child:
         """When somebody has to look at it again without being called; None = never."""
         return self.start_at if self.start_at is not None else self._late_at
 
-    def start(self, settings_fd: int, life_fd: int) -> None:
-        """Begin its next life. Raises OSError: no process or descriptor is to be had."""
+    def start(self, settings_fd: int, life_fd: int, kept_fd: int | None = None) -> None:
+        """Begin its next life. `kept_fd`: stays open in it, for the lock that it holds.
+
+        Raises OSError: no process or descriptor is to be had.
+        """
         self.adopted = [sock for sock in self.adopted if sock.fileno() >= 0]
         settings_fd = self.settings_fd if self.settings_fd is not None else settings_fd
+        kept = () if kept_fd is None else (kept_fd,)
         ready_read, ready_write = os.pipe()
         try:
             arguments = ChildArguments(
@@ -74,7 +78,7 @@ class Child:
             self.process = subprocess.Popen(  # noqa: S603 - our own interpreter
                 [sys.executable, "-P", "-m", self.module, msgspec.json.encode(arguments).decode()],
                 stdin=subprocess.DEVNULL,
-                pass_fds=(settings_fd, self.sock.fileno(), life_fd, ready_write, *arguments.adopted_fds),
+                pass_fds=(settings_fd, self.sock.fileno(), life_fd, ready_write, *kept, *arguments.adopted_fds),
             )
         except OSError:
             os.close(ready_read)

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-from proxy.processes import supervisor_lock
+from proxy.processes import processes_lock, supervisor_lock
 
 BACKLOG: Final = 4096
 # A lock that is held for longer than this is held by a living supervisor.
@@ -81,6 +81,22 @@ def take_data_directory(data: Path) -> int:
                 raise
             time.sleep(0.01)
     return lock
+
+
+def join_processes(data: Path) -> tuple[int, bool]:
+    """Gives a descriptor that holds a lock while we or a child that inherits it lives, and whether others live already.
+
+    These are children of a killed supervisor, perhaps so young that they opened nothing themselves. Only for who has
+    the data directory.
+    """
+    lock = os.open(processes_lock(data), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    others = False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        others = True
+    fcntl.flock(lock, fcntl.LOCK_SH)  # waits for nobody: it is held shared only
+    return lock, others
 
 
 def sign(lock: int) -> None:

@@ -25,12 +25,10 @@ from typing import Final
 import msgspec
 
 from proxy.core.config import Config
-from proxy.core.locks import is_held
-from proxy.journal.segments import journal_directory, writer_directories, writer_lives
 from proxy.processes import SIGNALS, hand
 from proxy.supervisor.child import OBSERVER, Child, Death
 from proxy.supervisor.launching import Orders
-from proxy.supervisor.listening import bind, listen, url
+from proxy.supervisor.listening import bind, join_processes, listen, url
 from proxy.supervisor.notifying import Notifier
 from proxy.supervisor.renewal import Renewal
 from proxy.supervisor.signals import open_signals, take_signals
@@ -50,6 +48,7 @@ class Supervisor:
         self._config, self._orders = config, orders
         self._settings_fd = hand(bytes(orders.settings), "sightglass-settings")
         self._life_read, self._life_write = os.pipe()  # the write end is ours alone: our death is its end of file
+        self._joined: int | None = None  # held by us and all children: that some of us live
         self._signals = open_signals()
         self._children: list[Child] = []
         self._stand_in: subprocess.Popen[bytes] | None = None
@@ -61,9 +60,7 @@ class Supervisor:
         """Before run(). Raises OSError: an address cannot be had."""
         config, data = self._config, Path(self._config.data)
         # Relays or the observer of a supervisor that was killed: they leave now that the data directory is ours.
-        orphans = is_held(data / "observer.lock") or any(
-            writer_lives(path) for path in writer_directories(journal_directory(data))
-        )
+        self._joined, orphans = join_processes(data)
         port = config.port
         for worker in range(config.workers):
             sock = listen(config.host, port, orphans=orphans or worker > 0)
@@ -111,7 +108,7 @@ class Supervisor:
         try:
             if child.sock.fileno() < 0:
                 child.sock = bind(*child.address)  # no connection comes before it serves: then it listens
-            child.start(self._settings_fd, self._life_read)
+            child.start(self._settings_fd, self._life_read, self._joined)
         except OSError as error:
             child.start_at = time.monotonic() + _RETRY_S
             say("error", "process_not_started", process=child.name, error=error.strerror)

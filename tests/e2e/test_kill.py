@@ -8,11 +8,12 @@ import pytest
 
 from bench.kill import play
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 
 async def test_twenty_kills_lose_nothing(tmp_path: Path) -> None:
-    played = await play(20, seed=20261121, folder=tmp_path)
+    # How fast it is back is for the bench to say: on a busy machine a start takes many times its processor time.
+    played = await play(20, seed=20261121, folder=tmp_path, back_within_s=20.0)
 
     assert [(each.target, each.troubles) for each in played if each.troubles] == []
     assert sum(each.whole for each in played) > 2000

@@ -10,6 +10,7 @@ import time
 import aiohttp
 import pytest
 
+from bench.processes import tree
 from bench.product import Product
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
@@ -63,6 +64,54 @@ async def test_relays_serve_on_without_a_supervisor_and_leave_when_a_new_one_com
     rows = product.wait_rows(3)
     assert [row["outcome"] for row in rows] == ["ok"] * 3
     assert len(product.pids("supervisor")) == 1
+
+
+async def test_a_supervisor_killed_while_its_children_are_newborn_can_be_started_again(product: Product) -> None:
+    product.kill("all")
+    newborn = await wait_born(product)
+    for pid in newborn:  # a busy machine: they do not come to open anything before the next supervisor looks
+        os.kill(pid, signal.SIGSTOP)
+    product.kill("supervisor")
+    await wait_born(product)
+    for pid in newborn:
+        os.kill(pid, signal.SIGCONT)
+
+    product.wait_serving()
+    await wait_gone(newborn, timeout_s=20)
+
+    assert product.supervisor is not None
+    assert product.supervisor.poll() is None
+    assert (await ask(product)).endswith(b"data: [DONE]\n\n")
+    assert product.pids("supervisor") == [product.supervisor.pid]
+
+
+async def wait_born(product: Product) -> list[int]:
+    """Relay and observer as soon as the supervisor started them; these have opened nothing yet."""
+    assert product.supervisor is not None
+    async with asyncio.timeout(20):
+        while len(children := tree(product.supervisor.pid)[1:]) < 2:
+            await asyncio.sleep(0.01)
+    return children
+
+
+async def test_a_client_that_keeps_its_connection_is_not_refused_when_a_new_supervisor_comes(product: Product) -> None:
+    assert product.supervisor is not None
+    orphans = product.pids("relay")
+    url, body = (
+        f"{product.url}/v1/chat/completions",
+        {"model": "chat", "messages": [{"role": "user", "content": "hello"}]},
+    )
+    statuses = []
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=1)) as session:
+        product.kill("supervisor")
+        async with asyncio.timeout(30):
+            while any(os.path.exists(f"/proc/{pid}/stat") and not zombie(pid) for pid in orphans):
+                async with session.post(url, json=body) as answer:
+                    await answer.read()
+                    statuses.append(answer.status)
+
+    assert len(statuses) > 10
+    assert set(statuses) == {200}
 
 
 async def test_an_observer_that_dies_again_and_again_never_harms_calls(product: Product) -> None:

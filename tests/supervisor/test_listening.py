@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import socket
+import subprocess
 import threading
 import time
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from proxy.processes import holder, supervisor_lock
-from proxy.supervisor.listening import listen, sign, take_data_directory
+from proxy.supervisor.listening import join_processes, listen, sign, take_data_directory
 
 
 def test_a_data_directory_is_made_private_and_locked(tmp_path: Path) -> None:
@@ -50,6 +51,25 @@ def test_a_living_supervisor_keeps_us_out(tmp_path: Path) -> None:
 
     assert time.monotonic() - began < 2
     os.close(lock)
+
+
+def test_others_are_seen_as_long_as_one_that_inherited_the_lock_lives(tmp_path: Path) -> None:
+    first, others = join_processes(tmp_path)
+    assert not others
+    with subprocess.Popen(["sleep", "60"], pass_fds=(first,)) as newborn:
+        os.close(first)
+
+        second, others = join_processes(tmp_path)
+        third, others_again = join_processes(tmp_path)
+        newborn.kill()
+
+    assert others
+    assert others_again
+    os.close(second)
+    os.close(third)
+    last, others = join_processes(tmp_path)
+    assert not others
+    os.close(last)
 
 
 def test_a_port_is_shared_only_among_our_own() -> None:
