@@ -17,6 +17,7 @@ from proxy.core.signal_row import SignalRow
 from proxy.observe.quality.answer import Answer
 from proxy.observe.quality.answered import Answered
 from proxy.observe.quality.faults import bits_of
+from proxy.observe.quality.judging import TASK as JUDGE_TASK
 from proxy.observe.quality.reference import Reference, References
 from proxy.observe.quality.score import score
 from proxy.observe.quality.scorers import Guarded
@@ -83,6 +84,7 @@ class Signalling:
             or record.dialect not in _DIALECTS
             or meaning.unread is not None
             or record.model is None
+            or record.claimed_task == JUDGE_TASK  # grades are no answers: they would spoil its model's baseline
         ):
             return None
         number = lane_of(record.route, record.model, record.model_digest)
