@@ -46,12 +46,17 @@ def used(monitoring: Monitoring) -> None:
     """Send the traffic, with scrapes in between, as rates need them."""
     url = monitoring.product.url
     wait_until(lambda: monitoring.query("sightglass_upstream_up == 1"))
-    for _ in range(ROUNDS):
+    for done in range(1, ROUNDS + 1):
         asyncio.run(mixed_traffic(url, CALLS // ROUNDS))
-        time.sleep(1.5)
         asyncio.run(tool_round(url, result='{"degrees": 20}'))
+        _scraped(monitoring, done)
     asyncio.run(tool_round(url, result='{"error": "no such city"}'))
     settled_rows(monitoring)
+
+
+def _scraped(monitoring: Monitoring, round_trips: int) -> None:
+    """Wait until Prometheus has seen so many: a rate needs a scrape before and one behind."""
+    wait_until(lambda: total(monitoring, "sightglass_tool_round_trip_seconds_count") >= round_trips)
 
 
 def settled_rows(monitoring: Monitoring) -> list[dict[str, object]]:
