@@ -52,6 +52,7 @@ def used(monitoring: Monitoring) -> None:
         _scraped(monitoring, done)
     asyncio.run(tool_round(url, result='{"error": "no such city"}'))
     settled_rows(monitoring)
+    wait_until(lambda: monitoring.query("rate(sightglass_tool_errors_total[10m])"))  # the newest series: two scrapes
 
 
 def _scraped(monitoring: Monitoring, round_trips: int) -> None:
