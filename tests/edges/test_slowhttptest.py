@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import statistics
 import subprocess
 import time
@@ -12,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from bench.product import Product
+from tests.programs import require_program
 
-PROGRAM = shutil.which("slowhttptest")
 MODES = {
     "head": ["-H", "-i", "1", "-x", "20"],
     "body": ["-B", "-i", "1", "-s", "8192", "-x", "10"],
@@ -22,15 +21,15 @@ MODES = {
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(PROGRAM is None, reason="slowhttptest is not installed")
 @pytest.mark.parametrize("mode", MODES)
 def test_others_are_served_under_a_slow_attack(tmp_path: Path, mode: str) -> None:
+    program = require_program("slowhttptest")
     env = {"SIGHTGLASS_LIMITS__HEAD_S": "3", "SIGHTGLASS_LIMITS__BODY_S": "3", "SIGHTGLASS_LIMITS__SEND_S": "3"}
     product = Product(tmp_path, env=env | {"SIGHTGLASS_DRAIN_S": "1"})
     product.start_model()
     product.serve()
     product.wait_serving(timeout_s=60)
-    command = [str(PROGRAM), "-c", "400", "-r", "200", "-l", "8", "-p", "3", *MODES[mode]]
+    command = [program, "-c", "400", "-r", "200", "-l", "8", "-p", "3", *MODES[mode]]
     command += ["-u", f"{product.url}/v1/chat/completions"]
     attack = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
