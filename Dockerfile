@@ -3,7 +3,7 @@ FROM python:3.11-slim-bookworm AS build
 WORKDIR /src
 COPY lock/run.txt lock/run.txt
 RUN python -m venv /opt/sightglass \
- && /opt/sightglass/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r lock/run.txt
+ && /opt/sightglass/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes --no-deps -r lock/run.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY proxy proxy
 RUN /opt/sightglass/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps --no-build-isolation .

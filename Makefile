@@ -1,4 +1,5 @@
-# Needs only Python 3.11, make and the package registries.
+# Needs only Python 3.11, make and the package registries. Locks are whole: pip installs them without looking for more
+# (--no-deps), as it would stop at a newer release of something that is asked for with an extra, like pydantic[email].
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
@@ -38,15 +39,15 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.run: $(VENV)/bin/python lock/run.txt pyproject.toml
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r lock/run.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r lock/run.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.run lock/dev.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r lock/dev.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r lock/dev.txt
 	@touch $@
 
 .venv-litellm/.done: lock/litellm.txt
 	test -x .venv-litellm/bin/python || $(PYTHON) -m venv .venv-litellm
-	.venv-litellm/bin/pip install --quiet --disable-pip-version-check --require-hashes -r lock/litellm.txt
+	.venv-litellm/bin/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r lock/litellm.txt
 	@touch $@
