@@ -166,4 +166,5 @@ async def test_a_call_cut_off_by_silence_of_its_upload_breaks_nothing_else(make_
             gone.send(request("POST", "/v1/files", "Content-Length: 10") + b"abc")
             with pytest.raises((BrokenAnswerError, AssertionError)):
                 assert (await gone.answer()).status == 200
-        assert (await ask(rig.port, chat())).status == 200  # a connection open since before would be silent for too long
+        # Over a connection of its own: one that was open all the while would have been silent for too long.
+        assert (await ask(rig.port, chat())).status == 200
