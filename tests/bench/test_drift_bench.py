@@ -3,6 +3,7 @@
 import gzip
 import json
 import random
+import re
 import subprocess
 import sys
 
@@ -187,3 +188,16 @@ def test_scores_are_ranked_against_win_rates(data):
 
     assert "| published weights | " in done.stdout
     assert "| `coherence` alone | " in done.stdout
+
+
+def test_the_hour_of_calm_runs(data):
+    """Through a whole Sightglass, for three seconds."""
+    options = ["--data", str(data), "--split", "all", "--minutes", "0.05", "--rate", "40"]
+    ran = subprocess.run(
+        [sys.executable, "-m", "bench.drift.calm", *options], capture_output=True, text=True, timeout=120, check=True
+    )
+
+    answered, kept = re.match(r"(\d+) calls answered, (\d+) in the ledger", ran.stdout).groups()
+    assert int(answered) >= 100
+    assert answered == kept
+    assert "alarms raised: 0" in ran.stdout
