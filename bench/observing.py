@@ -1,9 +1,9 @@
 """What the observer spends on a call: journal -> record -> ledger -> metrics and log, in this process, CPU time only.
 
-Run: `python -m bench.observing [--batch 50] [--calls 3000] [--export spans] [--profile plain]`. The journal, the ledger
-and the sinks are real; the watcher knows no upstream. `--export` adds OTLP, over http to a receiver of its own: `spans`
-alone, or `all` (spans, GenAI metrics, log); the threads that encode and send count, too. A call in each row of the
-table:
+Run: `python -m bench.observing [--batch 50] [--calls 3000] [--export spans] [--drift] [--profile plain]`. The journal,
+the ledger and the sinks are real; the watcher knows no upstream. `--drift` adds signals, score and the drift detector,
+as a product has them by default. `--export` adds OTLP, over http to a receiver of its own: `spans` alone, or `all`
+(spans, GenAI metrics, log); the threads that encode and send count, too. A call in each row of the table:
 
     plain      a 1 KB chat answer, few header fields
     sdk        the same from the openai SDK, whose requests carry sixteen fields
@@ -50,8 +50,10 @@ from proxy.observe.metrics import Metrics
 from proxy.observe.pipeline import Pipeline
 from proxy.observe.price_file import installed_price_file
 from proxy.observe.pricing import PriceBook
+from proxy.observe.sinks import Sink
 from proxy.observe.state import ObserverState
 from proxy.observe.upstreams.watcher import Watcher
+from proxy.observer_app import open_drift
 from proxy.store import open_ledger
 
 _JSON_HEAD: Final = b"Content-Type: application/json\r\nDate: Sat, 21 Nov 2026 00:03:56 GMT\r\nContent-Length: 1024\r\n"
@@ -125,7 +127,9 @@ def _calling() -> bytes:
 class Desk:
     """One observer over a journal of its own."""
 
-    def __init__(self, folder: Path, *, export: str = "off", endpoint: str | None = None) -> None:
+    def __init__(
+        self, folder: Path, *, export: str = "off", endpoint: str | None = None, drift: bool = False
+    ) -> None:
         """endpoint: of the receiver, where something is exported."""
         everything = export == "all"
         otel = Otel(endpoint=endpoint, metrics=everything, logs=everything)
@@ -140,13 +144,19 @@ class Desk:
         self._silence = os.open(os.devnull, os.O_WRONLY)
         self._outputs = LogOutputs(config.log, fd=self._silence, otlp=otlp_output(telemetry.logs))
         self._exports = Exports(telemetry, otel, (UPSTREAM,), watcher.kind, guards)
-        sinks = (Metrics(("default",)), CallLog(config.log, self._outputs), *self._exports.sinks)
+        metrics = Metrics(("default",))
+        self._drift = open_drift(config, guards, metrics) if drift else None
+        sinks: tuple[Sink, ...] = (metrics, CallLog(config.log, self._outputs), *self._exports.sinks)
+        if self._drift is not None:
+            self._drift.recall(self._ledger)
+            sinks = (*sinks, self._drift)
         interpreter = Interpreter(
             guards,
             PriceBook(config.prices, installed_price_file()),
             watcher.kind,
             watcher=watcher,
             attribution=Attribution(guards, b"key"),
+            signalling=self._drift,
         )
         self.pipeline = Pipeline(journal_directory(folder), self._ledger, interpreter, sinks, guards, _state())
 
@@ -193,6 +203,16 @@ class Desk:
         buffers = frames.encode(kind, msgspec.json.encode(meta), self.writer.salt, **sections)
         self.writer.append([(kind, call_id, buffers)])
 
+    def observe(self) -> None:
+        """All that the journal holds, as the observer's thread does."""
+        more = True
+        while more:
+            more = self.pipeline.turn()
+            if self._drift is not None:
+                if settled := self._drift.settled():
+                    self._ledger.keep_references(settled)
+                self._drift.turn(self._ledger, busy=more)
+
     def settle(self) -> None:
         """Wait until what goes out has gone."""
         while self._exports.waiting or self._outputs.waiting:
@@ -223,8 +243,7 @@ def cost_us(desk: Desk, sample: Sample, *, batch: int, calls: int, profile: cPro
         if profile is not None:
             profile.enable()
         began = time.process_time_ns()
-        while desk.pipeline.turn():
-            pass
+        desk.observe()
         desk.settle()
         took.append((time.process_time_ns() - began) / 1000 / batch)
         if profile is not None:
@@ -253,9 +272,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--calls", type=int, default=3000)
     parser.add_argument("--profile", metavar="ROW", help="where the time goes in one of the rows")
     parser.add_argument("--export", choices=("off", "spans", "all"), default="off", help="by OTLP over http")
+    parser.add_argument("--drift", action="store_true", help="with signals, score and drift detector")
     options = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as folder, _receiver(options.export) as endpoint:
-        desk = Desk(Path(folder), export=options.export, endpoint=endpoint)
+        desk = Desk(Path(folder), export=options.export, endpoint=endpoint, drift=options.drift)
         try:
             if options.profile:
                 profile = cProfile.Profile(time.thread_time)

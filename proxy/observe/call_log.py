@@ -6,13 +6,14 @@ Lines are made before the commit and handed to the outputs after it: what stalls
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import MutableMapping, Sequence
 from typing import Any, Final
 
 import orjson
 import structlog
 
-from proxy.core.call_json import call_json
+from proxy.core.call_json import call_json, rfc3339
 from proxy.core.config import Log
 from proxy.core.logs import LEVELS, escaped, level_of
 from proxy.core.outcomes import FAULTS
@@ -45,20 +46,14 @@ class CallLog:
         self._logger = structlog.wrap_logger(
             _LineMaker(),
             wrapper_class=structlog.make_filtering_bound_logger(level_of(settings, "calls")),
-            processors=[
-                structlog.processors.add_log_level,
-                structlog.processors.TimeStamper(fmt="iso", utc=True),
-                _line,
-            ],
+            processors=[_line],
         ).bind()
 
     def prepare(self, observed: Observed) -> Line | None:
         """The line; None when the level leaves it out."""
         record = observed.record
         say = self._logger.warning if record.outcome in FAULTS else self._logger.info
-        fields = call_json(record)
-        fields.pop("error_message", None)  # an upstream's own words may repeat content; the ledger has them
-        line: Line | None = say("call", **fields)
+        line: Line | None = say("call", record=record)
         return line
 
     def deliver(self, prepared: Sequence[Line | None]) -> None:
@@ -66,8 +61,13 @@ class CallLog:
         self._outputs.put([line for line in prepared if line is not None])
 
 
-def _line(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> tuple[tuple[Line], dict[str, Any]]:
-    """Time, level, logger and event first: the begin of a line is what people read. Gives what msg() is called with."""
-    timestamp, level, name = event.pop("timestamp"), event.pop("level"), event.pop("event")
-    text = orjson.dumps({"timestamp": timestamp, "level": level, "logger": LOGGER, "event": name, **event})
-    return (Line(LEVELS.get(level, logging.INFO), timestamp, name, escaped(text)),), {}
+def _line(_logger: Any, level: str, event: MutableMapping[str, Any]) -> tuple[tuple[Line], dict[str, Any]]:
+    """Time, level, logger and event first: the begin of a line is what people read. Gives what msg() is called with.
+
+    The only step: each more would copy the sixty fields once more.
+    """
+    name, at = event["event"], rfc3339(time.time_ns()) or ""
+    fields = call_json(event["record"])
+    fields.pop("error_message", None)  # an upstream's own words may repeat content; the ledger has them
+    text = orjson.dumps({"timestamp": at, "level": level, "logger": LOGGER, "event": name, **fields})
+    return (Line(LEVELS.get(level, logging.INFO), at, name, escaped(text)),), {}

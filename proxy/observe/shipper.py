@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Generic, Literal, TypeVar, get_args
 
 import msgspec
@@ -75,13 +75,19 @@ class Shipper(Generic[Entry]):
     def put(self, entry: Entry, *, count: int, size: int) -> None:
         """Let it be sent. count: how many spans or lines it holds; size: its bytes. The oldest go when there is no
         room."""
+        self.put_all([(count, size, entry)])
+
+    def put_all(self, entries: Sequence[tuple[int, int, Entry]]) -> None:
+        """As put, several at once: (count, size, entry) of each."""
         with self._changed:
-            self._entries.append((count, size, entry))
-            self._waiting += count
-            self._waiting_bytes += size
-            while self._waiting > self._pace.queue or self._waiting_bytes > _WAITING_BYTES:
-                self.dropped["queue_full"] += self._take()[0]
-            if len(self._entries) == 1 or self._waiting >= self._pace.batch:
+            idle = not self._entries
+            for entry in entries:
+                self._entries.append(entry)
+                self._waiting += entry[0]
+                self._waiting_bytes += entry[1]
+                while self._waiting > self._pace.queue or self._waiting_bytes > _WAITING_BYTES:
+                    self.dropped["queue_full"] += self._take()[0]
+            if (idle and self._entries) or self._waiting >= self._pace.batch:
                 self._changed.notify()
 
     def finish(self, *, patience_s: float) -> None:

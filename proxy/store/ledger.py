@@ -23,7 +23,7 @@ from proxy.store.reader import LedgerReader
 from proxy.store.rows import call_row, open_call, open_row
 from proxy.store.schema import calls, journal_positions, open_calls
 from proxy.store.signal_rows import keep_references, signal_rows
-from proxy.store.statements import Bulk, Row, Statements
+from proxy.store.statements import Bulk, Row, SparseInsert, Statements
 from proxy.store.tool_events import all_rows
 from proxy.store.upstream_changes import UpstreamChanges
 from proxy.store.versions import bring_up_to_date
@@ -178,14 +178,14 @@ def _known_among(connection: Connection, call_ids: list[str]) -> frozenset[str]:
     return frozenset(known)
 
 
-def _insert(connection: Connection, insert: Bulk, rows: list[Row]) -> frozenset[str]:
+def _insert(connection: Connection, insert: Bulk | SparseInsert, rows: list[Row]) -> frozenset[str]:
     """Put all rows in, or, when the database refuses one, all others. Gives the call ids (first column) refused."""
     if _goes_in(connection, insert, rows):
         return frozenset()
     return frozenset(str(row[0]) for row in rows if not _goes_in(connection, insert, [row]))
 
 
-def _all_new(connection: Connection, insert: Bulk, rows: list[Row]) -> bool:
+def _all_new(connection: Connection, insert: Bulk | SparseInsert, rows: list[Row]) -> bool:
     """Put all rows in; where the database refuses one or has one already, none."""
     try:
         with connection.begin_nested() as attempt:
@@ -197,7 +197,7 @@ def _all_new(connection: Connection, insert: Bulk, rows: list[Row]) -> bool:
     return False
 
 
-def _goes_in(connection: Connection, insert: Bulk, rows: list[Row]) -> bool:
+def _goes_in(connection: Connection, insert: Bulk | SparseInsert, rows: list[Row]) -> bool:
     if not rows:
         return True
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from operator import itemgetter
 from typing import Any, Final
 
 import msgspec
@@ -19,8 +20,7 @@ from proxy.wire.striking import strike_name
 # A row is the record's tuple, but for a list that is JSON text there, and for what has a table of its own.
 _APART: Final = ("tool_events", "signals")
 assert tuple(name for name in CallRecord.__struct_fields__ if name not in _APART) == CALL_COLUMNS
-_EVENTS: Final = CallRecord.__struct_fields__.index("tool_events")
-_SIGNALS: Final = CallRecord.__struct_fields__.index("signals")
+_columns: Final = itemgetter(*map(CallRecord.__struct_fields__.index, CALL_COLUMNS))
 _ERRORS: Final = CALL_COLUMNS.index("observer_errors")
 
 _decode_started: Final = msgspec.json.Decoder(Started).decode
@@ -28,11 +28,10 @@ _decode_started: Final = msgspec.json.Decoder(Started).decode
 
 def call_row(record: CallRecord) -> Row:
     """The record as a row of `calls`, without `seq`. The record must be clean."""
-    values = list(msgspec.structs.astuple(record))
-    del values[_SIGNALS], values[_EVENTS]  # the later one first
-    errors = values[_ERRORS]
-    values[_ERRORS] = msgspec.json.encode(errors).decode() if errors else None
-    return tuple(values)
+    errors = record.observer_errors
+    values = _columns(msgspec.structs.astuple(record))
+    said = msgspec.json.encode(errors).decode() if errors else None
+    return (*values[:_ERRORS], said, *values[_ERRORS + 1 :])
 
 
 def stored_call(row: RowMapping, tool_events: tuple[ToolEvent, ...] = ()) -> StoredCall:

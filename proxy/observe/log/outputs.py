@@ -51,10 +51,10 @@ class LogOutputs:
 
     def put(self, lines: Sequence[Line], *, but: OutputName | None = None) -> None:
         """Hand lines to all outputs, save one. From any thread; returns at once."""
+        entries = [(1, len(line.text), line) for line in lines]
         for name, output in self._outputs.items():
             if name != but:
-                for line in lines:
-                    output.put(line, count=1, size=len(line.text))
+                output.put_all(entries)
 
     def close(self, *, patience_s: float = 1.0) -> None:
         """Write what waits, for at most that long."""
