@@ -127,9 +127,7 @@ def _calling() -> bytes:
 class Desk:
     """One observer over a journal of its own."""
 
-    def __init__(
-        self, folder: Path, *, export: str = "off", endpoint: str | None = None, drift: bool = False
-    ) -> None:
+    def __init__(self, folder: Path, *, export: str = "off", endpoint: str | None = None, drift: bool = False) -> None:
         """endpoint: of the receiver, where something is exported."""
         everything = export == "all"
         otel = Otel(endpoint=endpoint, metrics=everything, logs=everything)

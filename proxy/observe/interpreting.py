@@ -1,14 +1,19 @@
 """Interpreting: a finished frame -> the call as observed, whatever fails on the way.
 
-frame ──▶ reading (bytes -> meaning) ──▶ pricing ──▶ attribution ──▶ record
+frame ──▶ reading (bytes -> meaning) ──▶ pricing ──▶ attribution ──▶ signals ──▶ record
              │ fails: a bare record        │ fails: cost unknown   │ fails: its fields unknown
              └─────────────┬───────────────┴───────────────────────┘
                            ▼ observer_errors names the part
+
+Signals cost more than all the rest. So of calls that ended long ago, as after a time without an observer, only some
+are scored, by chance: the ledger catches up first, and what has no signals is counted.
 """
 
 from __future__ import annotations
 
 import os
+import time
+from binascii import crc32
 from collections.abc import Callable
 from typing import Any, Final, Protocol, cast
 
@@ -46,10 +51,17 @@ _BARE_OUTCOMES: Final[dict[str, Outcome]] = {
 }
 
 
+BEHIND_S: Final = 30.0  # calls that ended longer ago are caught up with
+SCORED_BEHIND: Final = 16  # of these, one in so many is scored
+
+
 class SignalMaker(Protocol):
     """Makes the signals of an answer; `quality.signalling.Signalling` is one."""
 
     def row(self, record: CallRecord, meaning: Meaning, request: dict[str, Any] | None) -> SignalRow | None: ...
+
+    def passed(self, record: CallRecord, meaning: Meaning) -> bool:
+        """The call is not to be scored. Gives whether it would have been."""
 
 
 class Interpreter:
@@ -65,12 +77,15 @@ class Interpreter:
         estimate_tokens: bool = False,
         attribution: Attribution | None = None,
         signalling: SignalMaker | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         """`prices` None: pricing could not be set up; each cost is then unknown and says so.
 
         signalling: makes the signals of answers; None = nobody does.
         watcher: says which model answered; None = nobody does. attribution: None = one with a key of its own.
+        clock: Unix time, to know what is caught up with.
         """
+        self.unscored = 0  # answers that were not scored, as they were caught up with
         self._guards = guards
         self._watcher = watcher
         self._prices = prices
@@ -78,6 +93,7 @@ class Interpreter:
         self._estimate_tokens = estimate_tokens
         self._attribution = attribution or Attribution(guards, os.urandom(32))
         self._signalling = signalling
+        self._clock = clock
 
     def observed(self, frame: Frame) -> Observed | None:
         """The call of a finished frame; None when not even its meta can be read (counted, logged)."""
@@ -116,11 +132,23 @@ class Interpreter:
             return record
         try:
             self._guards.force("drift")
+            if self._passes(record):
+                self.unscored += self._signalling.passed(record, meaning)
+                return record
             row = self._signalling.row(record, meaning, request)
         except Exception as error:
             self._guards.note("drift", error, call_id=record.call_id)
             return replace(record, observer_errors=(*record.observer_errors, "drift"))
         return record if row is None else replace(record, signals=row)
+
+    def _passes(self, record: CallRecord) -> bool:
+        """Whether the call is one to catch up with, and not among those that are scored: the same ones when it is read
+        again.
+        """
+        ended_unix_s = record.started_unix_ns / 1e9 + (record.duration_s or 0.0)
+        if self._clock() - ended_unix_s < BEHIND_S:
+            return False
+        return crc32(record.call_id.encode("utf-8", "replace")) % SCORED_BEHIND != 0
 
     def _stamped(self, record: CallRecord) -> CallRecord:
         """The record with what the watcher knows of the model."""

@@ -86,6 +86,7 @@ class Observing:
         self._opened = opened
         self._price_file = price_file
         self._prices: PriceBook | None = None
+        self._interpreter: Interpreter | None = None
         self._pipeline: Pipeline | None = None
         self._stop = threading.Event()
         self._deadline = float("inf")
@@ -111,6 +112,10 @@ class Observing:
     def positions(self) -> dict[str, Position]:
         """How far the ledger is, by writer. From any thread."""
         return self._pipeline.positions() if self._pipeline is not None else {}
+
+    def unscored(self) -> int:
+        """Answers that were not scored, as they were caught up with. From any thread."""
+        return self._interpreter.unscored if self._interpreter is not None else 0
 
     def price_status(self) -> PriceFileStatus | None:
         """Which price file is in force; None before it was looked for. From any thread."""
@@ -188,7 +193,7 @@ class Observing:
             self._keeper = Keeper(self._watcher, ledger, self.changes)
         if self._signalling is not None:
             self._signalling.recall(ledger)
-        interpreter = Interpreter(
+        self._interpreter = Interpreter(
             self.guards,
             self._prices,
             self._probed,
@@ -200,7 +205,7 @@ class Observing:
         pipeline = Pipeline(
             journal_directory(self._data),
             ledger,
-            interpreter,
+            self._interpreter,
             self._sinks,
             self.guards,
             self.state,

@@ -84,6 +84,7 @@ class Scrape:
         metrics.set(d.DAMAGED, {(): state.damaged_frames})
         metrics.set(d.LOST, {(cause,): count for cause, count in state.lost.items()})
         metrics.set(d.OBSERVER_ERRORS, {(part,): count for part, count in self._observing.guards.errors.items()})
+        metrics.set(d.ANSWERS_UNSCORED, {(): self._observing.unscored()})
         metrics.set(d.LEDGER_CALLS, {(): state.ledger_calls})
         metrics.set(d.LEDGER_COMMITS, {(): state.commits})
         metrics.set(d.LEDGER_FAILURES, {(): state.commit_failures})

@@ -7,14 +7,17 @@ from collections.abc import Mapping
 import msgspec
 import pytest
 
+from proxy.core.call import CallRecord
 from proxy.core.config import Price
 from proxy.core.exchange import Finished
+from proxy.core.signal_row import SignalRow
 from proxy.journal import frames
 from proxy.journal.frames import Frame
 from proxy.observe import interpreting
 from proxy.observe.guards import Guards
 from proxy.observe.interpreting import Interpreter, bare_call
 from proxy.observe.pricing import PriceBook
+from proxy.wire.meaning import Meaning
 from tests.observe.journals import ANSWER, JSON_HEAD, REQUEST
 
 FINISHED = Finished(
@@ -95,3 +98,52 @@ def test_a_frame_without_a_name_gives_no_record() -> None:
 )
 def test_the_outcome_of_a_bare_record(changed: dict[str, object], outcome: str) -> None:
     assert bare_call(msgspec.structs.replace(FINISHED, **changed)).outcome == outcome
+
+
+class Scoring:
+    """Makes a row of every call, and remembers which."""
+
+    def __init__(self) -> None:
+        self.scored: list[str] = []
+        self.left_out: list[str] = []
+
+    def row(self, record: CallRecord, _meaning: Meaning, _request: object) -> SignalRow:
+        self.scored.append(record.call_id)
+        return SignalRow(lane=1, numbers=b"", faults=0)
+
+    def passed(self, record: CallRecord, _meaning: Meaning) -> bool:
+        self.left_out.append(record.call_id)
+        return record.call_id != "odd"
+
+
+def observed_at(age_s: float, call_ids: list[str]) -> tuple[Interpreter, Scoring]:
+    scoring = Scoring()
+    ended_unix_s = FINISHED.started_unix_ns / 1e9 + FINISHED.duration_s
+    interpreter = Interpreter(Guards(), None, lambda _: None, signalling=scoring, clock=lambda: ended_unix_s + age_s)
+    for call_id in call_ids:
+        interpreter.observed(frame(msgspec.structs.replace(FINISHED, call_id=call_id)))
+    return interpreter, scoring
+
+
+def test_every_answer_of_late_is_scored() -> None:
+    interpreter, scoring = observed_at(29.0, [str(number) for number in range(100)])
+
+    assert (len(scoring.scored), scoring.left_out, interpreter.unscored) == (100, [], 0)
+
+
+def test_of_a_backlog_some_answers_are_scored_and_the_rest_is_counted() -> None:
+    names = [f"{number:032x}" for number in range(1600)]
+
+    interpreter, scoring = observed_at(31.0, names)
+    _, again = observed_at(31.0, names)
+
+    assert 60 < len(scoring.scored) < 140
+    assert len(scoring.scored) + len(scoring.left_out) == 1600
+    assert interpreter.unscored == len(scoring.left_out)
+    assert scoring.scored == again.scored  # read again after a crash, a call fares as before
+
+
+def test_what_would_not_have_been_scored_is_not_counted_as_left_out() -> None:
+    interpreter, scoring = observed_at(31.0, ["odd"])
+
+    assert (scoring.left_out, interpreter.unscored) == (["odd"], 0)

@@ -47,6 +47,12 @@ class LiveDrift:
             return None
         return self._begun().row(record, meaning, request)
 
+    def passed(self, record: CallRecord, meaning: Meaning) -> bool:
+        """As Signalling.passed."""
+        if record.model is None or record.outcome != "ok":
+            return False
+        return self._begun().passed(record, meaning)
+
     def settled(self) -> Sequence[tuple[int, bytes, bytes]]:
         """As Signalling.settled."""
         return self._signalling.settled() if self._signalling is not None else ()

@@ -27,6 +27,10 @@ QUALITY_PART_ANSWERS: Final = counter(
 ANSWER_FAULTS: Final = counter(
     "sightglass_answer_faults_total", "Answers with a hard fault.", "fault", known=words(NAMES)
 )
+ANSWERS_UNSCORED: Final = counter(
+    "sightglass_answers_unscored_total",
+    "Answers that were not scored, as the observer caught up with a backlog: one in sixteen is then.",
+)
 DRIFT_EVENTS: Final = counter(
     "sightglass_drift_events_total",
     "Drift alarms raised, by what changed and how large the effect is.",

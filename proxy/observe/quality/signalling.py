@@ -79,13 +79,7 @@ class Signalling:
 
     def row(self, record: CallRecord, meaning: Meaning, request: dict[str, Any] | None) -> SignalRow | None:
         """The row of a call; None for calls that have no answer of a model to look at."""
-        if (
-            record.outcome != "ok"
-            or record.dialect not in _DIALECTS
-            or meaning.unread is not None
-            or record.model is None
-            or record.claimed_task == JUDGE_TASK  # grades are no answers: they would spoil its model's baseline
-        ):
+        if record.model is None or not _is_answer(record, meaning):
             return None
         number = lane_of(record.route, record.model, record.model_digest)
         lane = self._lane(number)
@@ -111,6 +105,13 @@ class Signalling:
             identity=f"{record.model_answered or ''} {meaning.system_fingerprint or ''}".strip()[:200] or None,
         )
 
+    def passed(self, record: CallRecord, meaning: Meaning) -> bool:
+        """The call is not to be scored; it still ran beside others. Gives whether it would have been."""
+        if record.model is None or not _is_answer(record, meaning):
+            return False
+        _beside(self._lane(lane_of(record.route, record.model, record.model_digest)), record)
+        return True
+
     def _lane(self, number: int) -> _Lane:
         lane = self._lanes.get(number)
         if lane is None:
@@ -119,6 +120,16 @@ class Signalling:
                 self._lanes.popitem(last=False)
         self._lanes.move_to_end(number)
         return lane
+
+
+def _is_answer(record: CallRecord, meaning: Meaning) -> bool:
+    """Whether there is an answer of a model to look at."""
+    return (
+        record.outcome == "ok"
+        and record.dialect in _DIALECTS
+        and meaning.unread is None
+        and record.claimed_task != JUDGE_TASK  # grades are no answers: they would spoil its model's baseline
+    )
 
 
 def lane_of(route: str, model: str, digest: str | None) -> int:
