@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from bench.sizes import cases
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -49,3 +51,12 @@ def test_the_observers_benches_print_a_row_a_case(argv: list[str]) -> None:
 
     rows = [line for line in done.stdout.splitlines()[1:] if float(line.split()[-1].replace(",", "")) > 0]
     assert (done.returncode, len(rows)) == (0, 4 if argv[0] == "bench.observing" else 3)
+
+
+@pytest.mark.slow
+def test_the_bench_of_sizes_prints_a_row_a_body() -> None:
+    argv = [sys.executable, "-m", "bench.sizes", "--rounds", "1", "--bytes", "40000"]
+
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=110)
+
+    assert (done.returncode, len(done.stdout.splitlines())) == (0, 1 + len(cases()))
