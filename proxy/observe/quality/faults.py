@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 
 from proxy.observe.quality.answer import Answer
+from proxy.observe.quality.language import other_language
 
 NAMES: Final = (
     "empty",  # no letter, no digit, no tool call
@@ -52,258 +53,13 @@ _LEAK: Final = re.compile(
     r"|\[/?AVAILABLE_TOOLS\]|<\|?(?:im_start|im_end|endoftext|eot_id|assistant|user|system|end)\|?>"
     r"|#{2,3} ?(?:Human|Assistant|Instruction|User):"
 )
-_MOJIBAKE: Final = re.compile(
-    r"\ufffd|â€|[ÃÂ][\u0080-\u00bf\u2018-\u203a\u20ac\u0152-\u017e\u02c6\u02dc]|[\ud800-\udfff]|\x00"
+_MOJIBAKE: Final = re.compile(  # begins with one class: so it is sought six times as fast
+    r"[\x00\ufffd\ud800-\udfffâÃÂ](?:(?<=[^âÃÂ])|(?<=â)€"
+    r"|(?<=[ÃÂ])[\u0080-\u00bf\u2018-\u203a\u20ac\u0152-\u017e\u02c6\u02dc])"
 )
 _WORDLESS: Final = re.compile(r"[^\W_]")
 _OPEN_ENDS: Final = frozenset(",;-(")
 _LONG_LINE: Final = 40
-_LANGUAGES: Final[dict[str, frozenset[str]]] = {
-    "en": frozenset(
-        [
-            "the",
-            "of",
-            "and",
-            "to",
-            "is",
-            "that",
-            "it",
-            "for",
-            "you",
-            "with",
-            "are",
-            "this",
-            "be",
-            "not",
-            "have",
-            "what",
-            "how",
-            "was",
-            "by",
-            "your",
-            "i",
-            "my",
-            "a",
-            "in",
-        ]
-    ),
-    "fr": frozenset(
-        [
-            "le",
-            "la",
-            "les",
-            "des",
-            "et",
-            "est",
-            "une",
-            "du",
-            "que",
-            "pour",
-            "dans",
-            "sur",
-            "vous",
-            "ne",
-            "pas",
-            "au",
-            "avec",
-            "ce",
-            "qui",
-            "sont",
-            "je",
-            "nous",
-            "un",
-            "de",
-        ]
-    ),
-    "it": frozenset(
-        [
-            "il",
-            "di",
-            "che",
-            "è",
-            "la",
-            "per",
-            "un",
-            "una",
-            "del",
-            "della",
-            "sono",
-            "con",
-            "non",
-            "si",
-            "gli",
-            "le",
-            "nel",
-            "come",
-            "da",
-            "alla",
-            "questo",
-            "più",
-            "e",
-        ]
-    ),
-    "de": frozenset(
-        [
-            "der",
-            "die",
-            "das",
-            "und",
-            "ist",
-            "nicht",
-            "ein",
-            "eine",
-            "zu",
-            "den",
-            "mit",
-            "von",
-            "auf",
-            "für",
-            "sie",
-            "ich",
-            "im",
-            "des",
-            "dem",
-            "auch",
-            "es",
-            "wie",
-        ]
-    ),
-    "es": frozenset(
-        [
-            "el",
-            "los",
-            "las",
-            "que",
-            "es",
-            "una",
-            "por",
-            "para",
-            "con",
-            "no",
-            "se",
-            "lo",
-            "como",
-            "más",
-            "su",
-            "al",
-            "del",
-            "y",
-            "en",
-            "la",
-            "de",
-            "un",
-            "está",
-        ]
-    ),
-    "pt": frozenset(
-        [
-            "o",
-            "os",
-            "uma",
-            "que",
-            "não",
-            "para",
-            "com",
-            "por",
-            "se",
-            "mais",
-            "do",
-            "da",
-            "em",
-            "no",
-            "na",
-            "é",
-            "dos",
-            "das",
-            "você",
-            "como",
-            "ao",
-            "e",
-            "um",
-            "de",
-        ]
-    ),
-    "nl": frozenset(
-        [
-            "de",
-            "het",
-            "een",
-            "en",
-            "van",
-            "is",
-            "dat",
-            "niet",
-            "op",
-            "te",
-            "zijn",
-            "voor",
-            "met",
-            "die",
-            "er",
-            "aan",
-            "je",
-            "ik",
-            "wat",
-            "ook",
-            "bij",
-            "om",
-        ]
-    ),
-    "pl": frozenset(
-        [
-            "i",
-            "w",
-            "na",
-            "z",
-            "się",
-            "nie",
-            "że",
-            "do",
-            "jest",
-            "to",
-            "o",
-            "jak",
-            "dla",
-            "od",
-            "po",
-            "za",
-            "co",
-            "ale",
-            "czy",
-            "są",
-            "przez",
-            "lub",
-        ]
-    ),
-    "tr": frozenset(
-        [
-            "ve",
-            "bir",
-            "bu",
-            "için",
-            "ile",
-            "de",
-            "da",
-            "ne",
-            "gibi",
-            "daha",
-            "çok",
-            "olarak",
-            "en",
-            "var",
-            "olan",
-            "mı",
-            "değil",
-            "ya",
-        ]
-    ),
-}
-_SCRIPTS: Final = re.compile(
-    r"(?P<cyrillic>[\u0400-\u04ff])|(?P<greek>[\u0370-\u03ff])|(?P<arabic>[\u0600-\u06ff])|(?P<hebrew>[\u0590-\u05ff])"
-    r"|(?P<thai>[\u0e00-\u0e7f])|(?P<devanagari>[\u0900-\u097f])|(?P<hangul>[\uac00-\ud7af])|(?P<kana>[\u3040-\u30ff])"
-    r"|(?P<han>[\u4e00-\u9fff])"
-)
-_FEW_WORDS: Final = 8
 
 
 def faults_of(
@@ -331,7 +87,7 @@ def faults_of(
         found.append("leak")
     if not text.isascii() and _MOJIBAKE.search(text, 0, _LOOK):
         found.append("mojibake")
-    if not same_language and _other_language(text, words, answer.prompt, prompt_words):
+    if not same_language and other_language(text, words, answer.prompt, prompt_words):
         found.append("language")
     if answer.json_asked and not answer.tool_calls and not _is_json(text):
         found.append("json")
@@ -379,37 +135,6 @@ def _leaks(text: str) -> bool:
     if "<" not in text and "[" not in text and "##" not in text:
         return False
     return _LEAK.search(text, 0, _LOOK) is not None or _LEAK.search(text[-400:]) is not None
-
-
-def language_of(text: str, words: Counter[str]) -> str | None:
-    """A script, or the language whose function words are most; None = cannot be told."""
-    if not text.isascii():
-        scripts = Counter(found.lastgroup for found in _SCRIPTS.finditer(text, 0, 400))
-        if scripts:
-            script, count = scripts.most_common(1)[0]
-            if count > 0.3 * min(len(text), 400):
-                return "han" if script == "kana" else script
-    total = sum(words.values())
-    best, most, second = None, 0, 0
-    for language, known in _LANGUAGES.items():
-        hits = sum([words[word] for word in known & words.keys()])
-        if hits > most:
-            best, most, second = language, hits, most
-        elif hits > second:
-            second = hits
-    if best is None or most < 0.12 * total or most < 1.2 * second:
-        return None
-    return best
-
-
-def _other_language(text: str, words: Counter[str], prompt: str, prompt_words: Sequence[str]) -> bool:
-    if words.total() < _FEW_WORDS and text.isascii():
-        return False
-    asked = language_of(prompt, Counter(prompt_words))
-    if asked is None:
-        return False
-    spoken = language_of(text, words)
-    return spoken is not None and asked != spoken
 
 
 def _is_json(text: str) -> bool:
