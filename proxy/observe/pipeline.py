@@ -28,8 +28,8 @@ from proxy.observe.sinks import Sink
 from proxy.observe.state import ObserverState
 from proxy.store import Batch, Committed, OpenCall
 
-# Frames of one read. Few, as each may hold megabytes; many, as each read looks at directories and locks (0.1 ms).
-READ_FRAMES: Final = 64
+# Frames of one read: a read looks at directories and locks (0.1 ms). Their bytes are bounded by following.LOOK_BYTES.
+READ_FRAMES: Final = 512
 _PAUSE_S: Final = 0.2  # after a commit that failed; doubled up to:
 _LONGEST_PAUSE_S: Final = 2.0
 

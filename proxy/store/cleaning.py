@@ -99,10 +99,10 @@ def _is_clean(record: CallRecord) -> bool:
     ints, floats = _ints(values), _floats(values)
     if not (_INT_TYPES.issuperset(map(type, ints)) and _FLOAT_TYPES.issuperset(map(type, floats))):
         return False
-    known = [value for value in ints if value is not None] or [0]
+    known = list(filter(None, ints)) or (0,)
     if max(known) >= _INT64 or min(known) < -_INT64:
         return False
-    if not math.isfinite(sum([value for value in floats if value is not None])):
+    if not math.isfinite(sum(filter(None, floats))):
         return False
     try:
         text = "".join([value for value in _texts(values) if value is not None])

@@ -10,8 +10,9 @@ import orjson
 import pytest
 
 from proxy.core.call import CallRecord
-from proxy.core.call_json import INSIDE, NAMES, RENAMED, call_json, rfc3339
+from proxy.core.call_json import INSIDE, NAMES, RENAMED, call_json, call_json_text, rfc3339
 from proxy.core.outcomes import COST_SOURCES, OUTCOMES, TOKENS_SOURCES
+from proxy.core.tool_event import ToolEvent
 
 DOC = (Path(__file__).parents[2] / "docs" / "calls.md").read_text()
 BARE = CallRecord(
@@ -76,3 +77,25 @@ def test_times_have_microseconds_and_are_utc(unix_ns: int, expected: str | None)
 
 def test_money_is_dollars():
     assert call_json(msgspec.structs.replace(BARE, cost_nanousd=3_375_001))["cost_usd"] == 0.003375001
+
+
+def test_the_text_says_the_same_in_the_same_order():
+    called = ToolEvent(kind="called", position=0, tool="t", valid=False)
+    record = msgspec.structs.replace(
+        BARE,
+        model="m\u00e9\x7f",
+        duration_s=0.1,
+        claimed_metadata='{"a":1}',
+        observer_errors=("x",),
+        tool_events=(ToolEvent(kind="offered", position=0, tool="t"), called),
+    )
+
+    told = orjson.loads(call_json_text(record))
+
+    assert told == call_json(record)
+    assert list(told) == [name for name in NAMES if name in told]
+    assert told["tool_events"] == [{"kind": "called", "position": 0, "tool": "t", "valid": False}]
+
+
+def test_metadata_that_are_no_json_are_not_told():
+    assert "claimed_metadata" not in call_json(msgspec.structs.replace(BARE, claimed_metadata='{"a":'))
