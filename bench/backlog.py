@@ -108,6 +108,8 @@ def catch_up(product: Product, calls: int) -> dict[str, Any]:
     observer = observers[0]
     began, cpu = time.monotonic(), cpu_ns(observer)
     count = 0
+    while not (product.data / "ledger.sqlite3").exists() and time.monotonic() < began + WANTED_S:
+        time.sleep(0.01)
     with closing(sqlite3.connect(f"file:{product.data}/ledger.sqlite3?mode=ro", uri=True)) as ledger:
         while count < calls and time.monotonic() < began + 20 * WANTED_S:
             time.sleep(0.2)

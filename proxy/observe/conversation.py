@@ -15,14 +15,25 @@ never share a conversation. For one thread. State advances as calls are read; a 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from itertools import islice
+from typing import Final, NamedTuple, TypeVar
 
 from proxy.core.remembered import RememberedTurn
 from proxy.observe.fingerprints import Fingerprint, kept_from
 
-CALLS: Final = 16_384  # calls not gone on from that are remembered; 0.8 KB each
+CALLS: Final = 16_384  # calls not gone on from that are remembered; 0.5 KB each
 _SAME: Final = 8  # calls remembered under one hash
+# A sixteenth of all is forgotten at once: the oldest key of a dictionary is found behind the gaps of all that went.
+_AT_ONCE: Final = 16
+
+# Under one hash mostly one call: a list of one would take as much memory again.
+Index = dict[bytes, "Turn | tuple[Turn, ...]"]
+
+_VALUES_KEPT: Final = 4096
+
+Key = TypeVar("Key")
+Value = TypeVar("Value", bound=Hashable)
 
 
 class Who(NamedTuple):
@@ -94,9 +105,11 @@ class Conversations:
         self._most = calls
         self._leaves: dict[str, Turn] = {}  # by call id, oldest first
         self._continued: dict[str, Turn] = {}  # a quarter as many: only who edits an earlier message needs them
-        self._by_answered: dict[bytes, tuple[Turn, ...]] = {}
-        self._by_asked: dict[bytes, tuple[Turn, ...]] = {}
+        self._by_answered: Index = {}
+        self._by_asked: Index = {}
         self._by_response: dict[bytes, Turn] = {}
+        self._whos: dict[Who, Who] = {}  # one value for each: most calls come from few callers
+        self._frames: dict[bytes, bytes] = {}  # likewise
 
     def __len__(self) -> int:
         return len(self._leaves) + len(self._continued)
@@ -120,10 +133,10 @@ class Conversations:
             call_id,
             place.conversation_id,
             place.turn,
-            who,
+            _one(self._whos, who),
             asked=fingerprint.asked,
             answered=fingerprint.answered,
-            frame=fingerprint.frame,
+            frame=_one(self._frames, fingerprint.frame),
             calls_in=calls_in,
         )
         if place.earlier is not None:
@@ -143,10 +156,10 @@ class Conversations:
                 said.call_id,
                 said.conversation_id,
                 said.turn,
-                Who(said.client, said.claimed_user, said.claimed_session),
+                _one(self._whos, Who(said.client, said.claimed_user, said.claimed_session)),
                 asked=kept.asked,
                 answered=kept.answered,
-                frame=kept.frame,
+                frame=_one(self._frames, kept.frame),
                 calls_in=said.call_id if said.called else None,
             )
             earlier = latest.get((said.conversation_id, said.turn - 1))
@@ -159,11 +172,11 @@ class Conversations:
         prefixes, kinds, lines = fingerprint.prefixes, fingerprint.kinds, fingerprint.lines
         for at in range(len(prefixes) - 1, 0, -1):
             prefix = prefixes[at]
-            same: Sequence[Turn] | None = self._by_answered.get(prefix)
+            same = _under(self._by_answered, prefix)
             found = _best(same, fingerprint.frame, who) if same else None
             if found is not None:
                 return Place(found.conversation_id, found.number + 1, lines[at], found)
-            same = self._by_asked.get(prefix)
+            same = _under(self._by_asked, prefix)
             if not same or at > fingerprint.asked_at:
                 continue
             if at == fingerprint.asked_at or kinds[at] not in ("assistant", "call"):
@@ -181,8 +194,7 @@ class Conversations:
         turn.continued = True
         if self._leaves.pop(turn.call_id, None) is not None:
             self._continued[turn.call_id] = turn
-            if len(self._continued) > self._most // 4:
-                self._forget(self._continued.pop(next(iter(self._continued))))
+            self._bound(self._continued, self._most // 4)
 
     def _remember(self, turn: Turn, response: bytes | None) -> None:
         self._leaves[turn.call_id] = turn
@@ -191,10 +203,13 @@ class Conversations:
             _add(self._by_answered, turn.answered, turn)
         if response is not None:
             self._by_response[response] = turn
-            if len(self._by_response) > self._most:
-                del self._by_response[next(iter(self._by_response))]
-        if len(self._leaves) > self._most:
-            self._forget(self._leaves.pop(next(iter(self._leaves))))
+            for oldest in _oldest(self._by_response, self._most):
+                del self._by_response[oldest]
+        self._bound(self._leaves, self._most)
+
+    def _bound(self, turns: dict[str, Turn], most: int) -> None:
+        for oldest in _oldest(turns, most):
+            self._forget(turns.pop(oldest))
 
     def _forget(self, turn: Turn) -> None:
         _drop(self._by_asked, turn.asked, turn)
@@ -218,13 +233,35 @@ def _best(turns: Sequence[Turn], frame: bytes, who: Who) -> Turn | None:
     return best
 
 
-def _add(index: dict[bytes, tuple[Turn, ...]], key: bytes, turn: Turn) -> None:
-    index[key] = (*index.get(key, ())[1 - _SAME :], turn)
+def _oldest(known: Mapping[Key, object], most: int) -> list[Key]:
+    """What is to be forgotten so that there are at most so many."""
+    return list(islice(known, max(most // _AT_ONCE, 1))) if len(known) > most else []
 
 
-def _drop(index: dict[bytes, tuple[Turn, ...]], key: bytes, turn: Turn) -> None:
-    rest = tuple(other for other in index.get(key, ()) if other is not turn)
+def _one(known: dict[Value, Value], value: Value) -> Value:
+    """The value that was seen before, in place of one that equals it."""
+    found = known.get(value)
+    if found is None:
+        if len(known) >= _VALUES_KEPT:
+            known.clear()
+        found = known[value] = value
+    return found
+
+
+def _under(index: Index, key: bytes) -> Sequence[Turn]:
+    """The calls under that hash, oldest first."""
+    found = index.get(key)
+    return () if found is None else found if isinstance(found, tuple) else (found,)
+
+
+def _add(index: Index, key: bytes, turn: Turn) -> None:
+    before = _under(index, key)
+    index[key] = (*before[1 - _SAME :], turn) if before else turn
+
+
+def _drop(index: Index, key: bytes, turn: Turn) -> None:
+    rest = tuple(other for other in _under(index, key) if other is not turn)
     if rest:
-        index[key] = rest
+        index[key] = rest if len(rest) > 1 else rest[0]
     else:
         index.pop(key, None)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from proxy.observe.conversation import Conversations, Who
+from proxy.observe.conversation import Conversations, Who, _one, _under
 from proxy.observe.fingerprints import Fingerprints, Kept, kept_from, key_of
 from proxy.wire.meaning import Meaning
 from proxy.wire.transcript import Line, Transcript
@@ -185,7 +185,30 @@ def test_memory_is_bounded() -> None:
 
     assert len(conversations) <= 125
     for index in (conversations._by_answered, conversations._by_asked):
-        assert sum(len(turns) for turns in index.values()) <= 125
+        assert sum(len(_under(index, key)) for key in index) <= 125
+
+
+def test_the_oldest_are_forgotten_first_and_few_at_a_time() -> None:
+    fingerprints, conversations = Fingerprints(b"key"), Conversations(calls=64)
+
+    for number in range(200):
+        transcript = Transcript(lines=(Line("user", str(number)),))
+        fingerprint = fingerprints.of(transcript, Meaning(dialect="openai_chat", text="yes"), tools=b"")
+        conversations.place(f"call-{number}", fingerprint, Who("a"))
+
+        known = [int(call_id.partition("-")[2]) for call_id in conversations._leaves]
+        assert known == list(range(known[0], number + 1))
+        assert number < 64 or 60 <= len(known) <= 64
+    assert len({id(turn.who) for turn in conversations._leaves.values()}) == 1
+
+
+def test_callers_and_frames_that_are_remembered_are_bounded() -> None:
+    known: dict[int, int] = {}
+
+    for number in range(10_000):
+        assert _one(known, number) == number
+
+    assert len(known) <= 4096
 
 
 def test_what_is_kept_is_read_back_and_nothing_else() -> None:
