@@ -28,6 +28,7 @@ from proxy.observe.pricing import PriceBook
 from proxy.observe.relays import Counts
 from proxy.observe.sinks import Sink
 from proxy.observe.state import ObserverState
+from proxy.observe.trimming import Trimming
 from proxy.observe.upstreams.keeping import ChangeCounts, Keeper
 from proxy.observe.upstreams.watcher import Watcher
 from proxy.store import Ledger, open_ledger
@@ -136,6 +137,7 @@ class Observing:
 
     def _observe(self) -> None:
         ledger: Ledger | None = None
+        trimming = Trimming()
         try:
             while self._pipeline is None and self._goes_on():
                 try:
@@ -152,6 +154,7 @@ class Observing:
                 if stopping and not more:
                     return
                 if not more:
+                    trimming.turn()
                     self._stop.wait(self._config.observer.linger_s)
         finally:
             if self._pipeline is not None:
