@@ -62,7 +62,8 @@ class Signalling:
         for lane, answers, prompts in ledger.references():
             try:
                 known = _Lane()
-                known.references.answers, known.references.prompts = Reference.load(answers), Reference.load(prompts)
+                known.references.answers = Reference.load(answers)
+                known.references.prompts = Reference.load(prompts, grams=False)
             except ValueError:
                 continue  # of an older version: learned anew
             self._lanes[lane] = known

@@ -9,6 +9,7 @@ import math
 import re
 import zlib
 from collections import Counter
+from itertools import repeat
 from typing import Final
 
 import msgspec
@@ -23,6 +24,7 @@ HEAD: Final = 3000  # characters
 _PROMPT_HEAD: Final = 2000
 _TAIL: Final = 300
 _LONG_STEM: Final = 5
+_SOME: Final = 200  # words whose variety is told
 _ENGLISH: Final = 0.16  # share of English function words that no other language reaches
 
 Vector = npt.NDArray[np.float32]
@@ -79,8 +81,7 @@ _CLOSINGS: Final = (
     "let me know", "feel free", "hope this", "hope that", "if you have", "if you need", "if you would", "if you want",
     "happy to help", "in conclusion", "overall", "in summary", "remember", "would you like", "please",
 )  # fmt: skip
-_MARK: Final = re.compile(r"([-*•+] )|(\d{1,3}[.)] )|(#{1,6} )|(\|)|(```)")
-_MARK_STARTS: Final = frozenset("-*•+#|`0123456789")
+_MARK: Final = re.compile(r"\n[ \t]*+(?:([-*•+] )|([0-9]{1,3}[.)] )|(#{1,6} )|(\|)|(```))")
 
 _CLASSES: Final[dict[str, bytes]] = {
     "commas": b",", "stops": b".", "colons": b":", "semicolons": b";", "question_marks": b"?", "exclamations": b"!",
@@ -89,13 +90,14 @@ _CLASSES: Final[dict[str, bytes]] = {
     "digits": b"0123456789", "capitals": bytes(range(65, 91)), "newlines": b"\n", "spaces": b" \t",
     "not_ascii": bytes(range(128, 256)), "vowels": b"aeiou",
 }  # fmt: skip
-_HISTOGRAM: Final = np.zeros((256, len(_CLASSES)), np.float32)
-for _column, _members in enumerate(_CLASSES.values()):
-    _HISTOGRAM[list(_members), _column] = 1.0
+_OTHERS: Final = len(_CLASSES)  # class of all other bytes
+_CLASS: Final = bytes(
+    next((place for place, members in enumerate(_CLASSES.values()) if byte in members), _OTHERS) for byte in range(256)
+)
+_PROMPT_CLASS: Final = bytes(place + _OTHERS + 1 for place in _CLASS)
 
-_ENDS: Final = np.zeros(256, np.uint8)  # 1: ends a sentence, where what follows is one of those with 2
-_ENDS[list(b".!?")] = 1
-_ENDS[list(b" \t\n\r\f\v\"')*\xe2")] = 2  # e2 begins a curly quote
+# What ends a sentence as `.`, what may follow such an end as ` `, all else as `x`; e2 begins a curly quote.
+_ENDS: Final = bytes(46 if byte in b".!?" else 32 if byte in b" \t\n\r\f\v\"')*\xe2" else 120 for byte in range(256))
 
 _SHAPE: Final = (
     "log_chars", "log_words", "word_chars", "sentence_words", "paragraphs", "line_words", "distinct_words",
@@ -128,7 +130,6 @@ _ASKS: Final = tuple(
 _ASKS_CODE, _ASKS_LIST = 2, 3
 _ASKED_FOR: Final = re.compile(r"\bgive me\b|\btop \d|\b\d+ (?:ways|ideas|examples|things)\b")
 _ASKS_HEAD: Final = 400  # characters
-_DIGITS: Final = re.compile(r"\d")
 _FUNCTION_SET: Final = frozenset(FUNCTION_WORDS)
 
 
@@ -146,34 +147,36 @@ class Signals(msgspec.Struct, frozen=True, kw_only=True):
 def signals_of(answer: Answer) -> Signals:
     """What one answer is compared by. Bounded time; no text makes it raise."""
     text, prompt = answer.response[:HEAD], answer.prompt[:_PROMPT_HEAD]
-    words = words_of(text.lower())
-    lowered_prompt = prompt.lower()
-    prompt_words = words_of(lowered_prompt)
-    data = text.encode("utf-8", "surrogatepass")
-    prompt_data = prompt.encode("utf-8", "surrogatepass")
-    bytes_ = np.frombuffer(data, np.uint8)
-    counts = Counter(words)
-    stems = {word[:_LONG_STEM] for word in prompt_words if len(word) >= _LONG_STEM}
-    overlap = _overlap(stems, counts)
-    features = np.empty(len(NAMES), np.float32)
-    shape = _shape(text, data, bytes_, words, answer.response)
+    data, prompt_data = text.encode("utf-8", "surrogatepass"), prompt.encode("utf-8", "surrogatepass")
+    words, prompt_words = words_of(data), words_of(prompt_data)
+    counts, asked = Counter(words), set(prompt_words)
+    stems = {word[:_LONG_STEM] for word in asked if len(word) >= _LONG_STEM}
+    spoken = f" {' '.join(words)}"
+    overlap = _overlap(stems, counts, spoken)
     total = max(len(words), 1)
-    word_rates = [count / total for count in map(counts.__getitem__, FUNCTION_WORDS)]
-    shape += _against_prompt(prompt_words, stems, words, counts, overlap)
-    shape += (sum(word_rates), list(counts.values()).count(1) / max(len(counts), 1))
-    place = len(shape)
-    features[:place] = shape
-    features[place : place + len(_CLASSES)] = _class_rates(bytes_)
-    place += len(_CLASSES)
-    features[place : place + len(FUNCTION_WORDS)] = word_rates
-    place += len(FUNCTION_WORDS)
-    features[place:] = (*_wire(answer), math.nan, math.nan)
-    known_prompt = len([word for word in prompt_words if word in _FUNCTION_SET]) / max(len(prompt_words), 1)
-    english = min(known_prompt, sum(word_rates)) > _ENGLISH
+    rates, prompt_rates = _class_rates(data, prompt_data)
+    function_words = list(map(counts.get, FUNCTION_WORDS, repeat(0)))
+    known = sum(function_words) / total
+    features = np.array(
+        [
+            *_shape(text, data, words, counts, len(spoken) - total, answer.response),
+            *_against_prompt(asked, stems, words, counts, overlap),
+            known,
+            list(counts.values()).count(1) / max(len(counts), 1),
+            *rates,
+            *[count / total for count in function_words],
+            *_wire(answer),
+            math.nan,
+            math.nan,
+        ],
+        np.float32,
+    )
+    prompt_known = sum(map(_FUNCTION_SET.__contains__, prompt_words)) / max(len(prompt_words), 1)
+    english = min(prompt_known, known) > _ENGLISH
     faults = faults_of(answer, counts, prompt_words, overlap=overlap if len(stems) >= 3 else 1.0, same_language=english)
     return Signals(
         features=features,
-        prompt=_prompt(prompt, lowered_prompt, prompt_data, prompt_words, known_prompt),
+        prompt=_prompt(prompt, prompt_words, asked, prompt_rates, prompt_known),
         faults=faults,
         json_asked=answer.json_asked,
         answer_bytes=data,
@@ -181,11 +184,12 @@ def signals_of(answer: Answer) -> Signals:
     )
 
 
-def _shape(text: str, data: bytes, bytes_: npt.NDArray[np.uint8], words: list[str], response: str) -> list[float]:
+def _shape(text: str, data: bytes, words: list[str], counts: Counter[str], letters: int, response: str) -> list[float]:
     total = max(len(words), 1)
     lines = text.count("\n") + 1
-    sentences = _sentence_ends(bytes_) + 1
-    some = words[:200]
+    sentences = data.translate(_ENDS).count(b". ") + 1
+    some = min(len(words), _SOME)
+    distinct = len(counts) if some == len(words) else len(set(words[:_SOME]))
     trigrams = max(len(words) - 2, 1)
     marks = _marks(text)
     opening = _OPENINGS.match(text[:40])
@@ -194,7 +198,6 @@ def _shape(text: str, data: bytes, bytes_: npt.NDArray[np.uint8], words: list[st
     lowered_tail = tail.lower()
     last = tail[-1:]
     first = text[:1]
-    letters = len("".join(words))
     return [
         math.log1p(len(response)),
         math.log1p(len(words)),
@@ -202,7 +205,7 @@ def _shape(text: str, data: bytes, bytes_: npt.NDArray[np.uint8], words: list[st
         math.log1p(total / sentences),
         math.log1p(text.count("\n\n")),
         math.log1p(total / lines),
-        len(set(some)) / max(len(some), 10) ** 0.9 if some else 0.0,
+        distinct / max(some, 10) ** 0.9,
         math.log(len(zlib.compress(data, 1)) / max(len(data), 1) ** 0.9) if data else 0.0,
         1.0 - len(set(zip(words, words[1:], words[2:], strict=False))) / trigrams if len(words) > 2 else 0.0,
         math.log1p(text.count("**")),
@@ -222,37 +225,35 @@ def _shape(text: str, data: bytes, bytes_: npt.NDArray[np.uint8], words: list[st
 def _marks(text: str) -> list[float]:
     """Lines that begin with a bullet, a number, a heading, a table, a fence."""
     found = [0, 0, 0, 0, 0]
-    for line in text.split("\n"):
-        line = line.lstrip(" \t")
-        if line[:1] in _MARK_STARTS and (mark := _MARK.match(line)) is not None:
-            found[(mark.lastindex or 1) - 1] += 1
+    for mark in _MARK.finditer("\n" + text):
+        found[(mark.lastindex or 1) - 1] += 1
     return [math.log1p(count) for count in found]
 
 
-def _sentence_ends(bytes_: npt.NDArray[np.uint8]) -> int:
-    kinds = _ENDS.take(bytes_)
-    return int(np.count_nonzero(kinds[:-1] & (kinds[1:] >> 1)))
-
-
-def _class_rates(bytes_: npt.NDArray[np.uint8]) -> Vector:
-    """Square roots of how much of a text each class of bytes is."""
-    histogram = np.bincount(bytes_, minlength=256).astype(np.float32)
-    rates: Vector = np.sqrt(histogram @ _HISTOGRAM / max(len(bytes_), 1))
-    return rates
+def _class_rates(data: bytes, prompt_data: bytes) -> tuple[list[float], list[float]]:
+    """Square roots of how much of an answer, and of its prompt, each class of bytes is. Counted in one go."""
+    classes = np.frombuffer(data.translate(_CLASS) + prompt_data.translate(_PROMPT_CLASS), np.uint8)
+    counts = np.bincount(classes, minlength=2 * _OTHERS + 2).tolist()
+    return (
+        [math.sqrt(count / max(len(data), 1)) for count in counts[:_OTHERS]],
+        [math.sqrt(count / max(len(prompt_data), 1)) for count in counts[_OTHERS + 1 : -1]],
+    )
 
 
 def _against_prompt(
-    prompt_words: list[str], stems: set[str], words: list[str], counts: Counter[str], overlap: float
+    asked: set[str], stems: set[str], words: list[str], counts: Counter[str], overlap: float
 ) -> list[float]:
-    echoed = sum([counts[word] for word in set(prompt_words) if len(word) >= _LONG_STEM and word in counts])
+    echoed = sum([counts[word] for word in asked & counts.keys() if len(word) >= _LONG_STEM])
     opening = {word[:_LONG_STEM] for word in words[:15] if len(word) >= _LONG_STEM}
     return [overlap, echoed / max(len(words), 1), len(opening & stems) / max(len(opening), 1)]
 
 
-def _overlap(stems: set[str], counts: Counter[str]) -> float:
+def _overlap(stems: set[str], counts: Counter[str], spoken: str) -> float:
     """Share of the prompt's long words, by their first five letters, that the answer has; nan where there are none."""
     if not stems:
         return math.nan
+    if 3 * len(stems) < len(counts):  # to seek one in the text costs as much as to cut three words
+        return sum(f" {stem}" in spoken for stem in stems) / len(stems)
     return len(stems.intersection([word[:_LONG_STEM] for word in counts])) / len(stems)
 
 
@@ -271,26 +272,26 @@ def _wire(answer: Answer) -> tuple[float, ...]:
     )
 
 
-def _prompt(prompt: str, lowered: str, data: bytes, words: list[str], known: float) -> Vector:
+def _prompt(prompt: str, words: list[str], asked: set[str], rates: list[float], known: float) -> Vector:
     """By what answers are conditioned, and the prompts themselves watched. known: share of function words."""
     total = max(len(words), 1)
-    rates = dict(zip(_CLASSES, _class_rates(np.frombuffer(data, np.uint8)).tolist(), strict=True))
+    digits = rates[_DIGITS]
     return np.array(
         [
             math.log1p(len(prompt)),
             math.log1p(len(words)),
             len("".join(words)) / total,
             math.log1p(prompt.count("\n")),
-            rates["digits"],
-            rates["not_ascii"],
-            rates["commas"] + rates["colons"] + rates["brackets"],
+            digits,
+            rates[_NOT_ASCII],
+            rates[_COMMAS] + rates[_COLONS] + rates[_BRACKETS],
             float(prompt.rstrip().endswith("?")),
-            *_asks(lowered[:_ASKS_HEAD], words),
+            *_asks(prompt[:_ASKS_HEAD], asked, digits=digits > 0),
             words.count("you") / total,
-            rates["capitals"],
+            rates[_CAPITALS],
             known,
             float(known < 0.12 and len(words) > 5),
-            rates["quotes"],
+            rates[_QUOTES],
             math.nan,
             float(prompt[:1].isupper()),
         ],
@@ -298,12 +299,18 @@ def _prompt(prompt: str, lowered: str, data: bytes, words: list[str], known: flo
     )
 
 
-def _asks(head: str, words: list[str]) -> list[float]:
-    """Whether a prompt asks what something is, to write, for code, for a list."""
-    early = words if len(head) < _ASKS_HEAD else words_of(head)
+def _asks(head: str, asked: set[str], *, digits: bool) -> list[float]:
+    """Whether a prompt asks what something is, to write, for code, for a list. digits: whether it has any."""
+    head = head.lower()
+    early = asked if len(head) < _ASKS_HEAD else set(words_of(head.encode("utf-8", "surrogatepass")))
     asks = [0.0 if wanted.isdisjoint(early) else 1.0 for wanted in _ASKS]
     if "c++" in head:
         asks[_ASKS_CODE] = 1.0
-    if ("give me" in head or _DIGITS.search(head)) and _ASKED_FOR.search(head):
+    if (digits or "give me" in head) and _ASKED_FOR.search(head):
         asks[_ASKS_LIST] = 1.0
     return asks
+
+
+_DIGITS, _NOT_ASCII, _COMMAS, _COLONS, _BRACKETS, _CAPITALS, _QUOTES = map(
+    list(_CLASSES).index, ("digits", "not_ascii", "commas", "colons", "brackets", "capitals", "quotes")
+)
