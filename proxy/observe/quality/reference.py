@@ -53,7 +53,7 @@ class Reference:
                 found = np.zeros(1 << _GRAMS, bool)
                 found[_grams(sixes)] = True
                 self._seen |= np.packbits(found, bitorder="little")
-        if self.settled:
+        if self.texts == LEARNED_FROM:
             self._table = (np.log(self._table.sum(dtype=np.float64)) - np.log(self._table)).astype(np.float32)
 
     def strangeness(self, data: bytes) -> tuple[float, float]:

@@ -25,7 +25,7 @@ from proxy.observe.quality.signals import signals_of
 from proxy.wire.meaning import Meaning
 from proxy.wire.transcript import read_transcript
 
-LANES: Final = 500  # whose references are kept: 128 KiB each at most
+LANES: Final = 500  # whose references are kept: 96 KiB each at most
 _ENDS: Final = 64  # calls that are looked back for those at the same time
 _DIALECTS: Final = frozenset(
     {
