@@ -58,7 +58,7 @@ class Product:
         argv += options
         self.supervisor = start(argv, log=self.folder / "sightglass.log", env=self._env, cwd=self.folder)
 
-    def wait_serving(self, *, timeout_s: float = 20.0) -> None:
+    def wait_serving(self, *, timeout_s: float = 60.0) -> None:
         """Until relay and console answer; the supervisor's sockets take connections long before."""
         deadline = time.monotonic() + timeout_s
         for address in (f"{self.url}/-/health", f"{self.console_url}/health"):
@@ -129,7 +129,7 @@ class Product:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
 
-    def wait_rows(self, count: int, *, timeout_s: float = 10.0) -> list[dict[str, object]]:
+    def wait_rows(self, count: int, *, timeout_s: float = 60.0) -> list[dict[str, object]]:
         """The ledger's rows once there are `count`; fewer when the time is up."""
         deadline = time.monotonic() + timeout_s
         while True:

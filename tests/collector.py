@@ -51,7 +51,7 @@ class Collector:
             for span in scope.spans
         ]
 
-    def wait_spans(self, count: int, *, within_s: float = 20.0) -> list[Span]:
+    def wait_spans(self, count: int, *, within_s: float = 60.0) -> list[Span]:
         """The spans, once so many came."""
         deadline = time.monotonic() + within_s
         while len(self.spans) < count:

@@ -85,7 +85,7 @@ def test_the_stand_ins_command_serves_wherever_it_is_started(free_port, tmp_path
 
     with subprocess.Popen(stand_in_command(free_port), stdout=subprocess.DEVNULL, cwd=tmp_path) as process:
         try:
-            deadline = time.monotonic() + 10
+            deadline = time.monotonic() + 30
             while True:
                 try:
                     with urllib.request.urlopen(f"http://127.0.0.1:{free_port}/v1/models", timeout=5) as answer:

@@ -67,7 +67,7 @@ class Stage:
 
     async def until(self, true: Callable[[], bool]) -> None:
         """Wait for the observer's thread."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not true():
                 await asyncio.sleep(0.01)
 

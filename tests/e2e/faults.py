@@ -78,7 +78,7 @@ def health(product: Product) -> dict[str, Any]:
     return found
 
 
-async def until_healthy(product: Product, part: str, *, timeout_s: float = 20.0) -> None:
+async def until_healthy(product: Product, part: str, *, timeout_s: float = 60.0) -> None:
     """Wait until that part says that it is well."""
     async with asyncio.timeout(timeout_s):
         while (await asyncio.to_thread(health, product))[part]["status"] != "ok":

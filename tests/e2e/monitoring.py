@@ -93,7 +93,7 @@ class Monitoring:
         return f"127.0.0.1:{self._ports[name]}"
 
 
-def wait_until(holds: Callable[[], object], *, timeout_s: float = 40.0) -> None:
+def wait_until(holds: Callable[[], object], *, timeout_s: float = 90.0) -> None:
     """Until it gives something true; what it last gave is told when the time is up."""
     deadline = time.monotonic() + timeout_s
     while True:

@@ -81,7 +81,7 @@ def segment(product: Product) -> Path:
 async def test_a_full_disk_keeps_what_fits_into_memory_counts_the_rest_and_resumes(cramped: Product) -> None:
     calls = Calls(cramped)
     await calls.send(20)
-    await calls.recorded(within_s=10)
+    await calls.recorded(within_s=60)
     ballast = cramped.data / "ballast"
     fill(ballast)
 
@@ -90,10 +90,10 @@ async def test_a_full_disk_keeps_what_fits_into_memory_counts_the_rest_and_resum
     ballast.unlink()
     await until_healthy_but_lost(cramped)
     lost = (await asyncio.to_thread(health, cramped))["observer"]["calls_lost"]["journal"]
-    await calls.recorded(within_s=15, lost=lost)
+    await calls.recorded(within_s=60, lost=lost)
     before = len(calls.whole)
     await calls.send(20)
-    await calls.recorded(within_s=10, lost=lost)
+    await calls.recorded(within_s=60, lost=lost)
 
     assert calls.failed == []
     assert said["journal"]["last_error"] == "No space left on device"
@@ -106,7 +106,7 @@ async def test_a_full_disk_keeps_what_fits_into_memory_counts_the_rest_and_resum
 
 async def until_healthy_but_lost(product: Product) -> None:
     """Wait until frames go to the disk at once again, and the losses were told."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             said = await asyncio.to_thread(health, product)
             if said["journal"]["writing"] == "direct" and said["observer"]["calls_lost"]["journal"]:
@@ -117,13 +117,13 @@ async def until_healthy_but_lost(product: Product) -> None:
 async def test_a_disk_that_stalls_every_write_holds_one_up_and_the_rest_flow(product: Product) -> None:
     calls = Calls(product)
     await calls.send(20)
-    await calls.recorded(within_s=10)
+    await calls.recorded(within_s=60)
 
     with traced(product.pids("relay")[0], segment(product), "writev:delay_exit=1000000"):
         await calls.send(2)
         took = await calls.send(100, rate=25)
         said = await asyncio.to_thread(health, product)
-    await calls.recorded(within_s=20)
+    await calls.recorded(within_s=60)
 
     assert calls.failed == []
     assert median(took) < 0.5  # one delayed write takes a second, and each call makes two
@@ -136,12 +136,12 @@ async def test_a_disk_that_stalls_every_write_holds_one_up_and_the_rest_flow(pro
 async def test_an_io_error_on_write_is_counted_and_told_and_nothing_is_lost(product: Product) -> None:
     calls = Calls(product)
     await calls.send(20)
-    await calls.recorded(within_s=10)
+    await calls.recorded(within_s=60)
 
     with traced(product.pids("relay")[0], segment(product), "writev:error=EIO"):
         await calls.send(40)
         said = await asyncio.to_thread(health, product)
-    await calls.recorded(within_s=20)
+    await calls.recorded(within_s=60)
 
     assert calls.failed == []
     assert said["journal"]["write_errors"] >= 1
@@ -153,12 +153,12 @@ async def test_an_io_error_on_fsync_is_counted_and_told_and_nothing_is_lost(tmp_
     for product in running(Product(tmp_path, env={"SIGHTGLASS_JOURNAL__FSYNC": "true"})):
         calls = Calls(product)
         await calls.send(20)
-        await calls.recorded(within_s=10)
+        await calls.recorded(within_s=60)
 
         with traced(product.pids("relay")[0], segment(product), "fdatasync:error=EIO"):
             await calls.send(20)
             said = await asyncio.to_thread(health, product)
-        await calls.recorded(within_s=20)
+        await calls.recorded(within_s=60)
 
         assert calls.failed == []
         assert said["journal"]["write_errors"] >= 1
@@ -167,7 +167,7 @@ async def test_an_io_error_on_fsync_is_counted_and_told_and_nothing_is_lost(tmp_
 async def test_flipped_bytes_cost_the_frames_they_hit_and_no_other(product: Product) -> None:
     calls = Calls(product)
     await calls.send(10)
-    await calls.recorded(within_s=10)
+    await calls.recorded(within_s=60)
     for pid in product.pids("observer"):
         os.kill(pid, signal.SIGSTOP)
     file = segment(product)
@@ -179,10 +179,10 @@ async def test_flipped_bytes_cost_the_frames_they_hit_and_no_other(product: Prod
     for pid in product.pids("observer"):
         os.kill(pid, signal.SIGCONT)
 
-    await calls.recorded(within_s=15, lost=1)
+    await calls.recorded(within_s=60, lost=1)
 
     said = await asyncio.to_thread(health, product)
     assert calls.failed == []
     assert said["journal"]["damaged_frames"] == 1
     await calls.send(5)
-    await calls.recorded(within_s=10, lost=1)
+    await calls.recorded(within_s=60, lost=1)

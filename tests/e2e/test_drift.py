@@ -67,7 +67,7 @@ def raised(product: Product) -> list[dict[str, Any]]:
     return [event for event in told(product, "events") if event["kind"] == "drift_raised"]
 
 
-async def wait_raised(product: Product, *, timeout_s: float = 20.0) -> list[dict[str, Any]]:
+async def wait_raised(product: Product, *, timeout_s: float = 60.0) -> list[dict[str, Any]]:
     deadline = time.monotonic() + timeout_s
     while not (found := raised(product)) and time.monotonic() < deadline:
         await asyncio.sleep(0.3)

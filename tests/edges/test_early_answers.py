@@ -50,7 +50,7 @@ async def test_the_answer_passes_and_the_upload_stops(make_relay: MakeRelay, chu
             assert (answer.status, answer.body, answer.value(b"connection")) == (413, b"big", b"close")
             assert await peer.closed()
             uploading.cancel()
-        await asyncio.wait_for(server.left.wait(), 2)
+        await asyncio.wait_for(server.left.wait(), 30)
         finished = (await rig.last()).finished
         assert (finished.ending, finished.status, finished.upstream_status) == ("complete", 413, 413)
         assert (await ask(rig.port, chat())).status == 200
@@ -63,9 +63,9 @@ async def test_an_early_answer_to_a_small_body_keeps_nothing_waiting(make_relay:
         rig = await make_relay(server.port)
         async with connected(rig.port) as peer:
             peer.send(request("POST", "/upload", "Content-Length: 5000") + b"x" * 2000)
-            answer = await peer.answer(within_s=1)
+            answer = await peer.answer()
             assert answer.status == 413
-            assert await peer.closed(within_s=1)
+            assert await peer.closed()
 
 
 @pytest.mark.parametrize("coding", ["gzip", "zstd", "br", "deflate, gzip", "\xe9"])

@@ -36,7 +36,7 @@ async def test_a_trickling_head_gets_408_as_well(make_relay: MakeRelay) -> None:
         async with connected(rig.port) as peer:
             peer.send(GET)
             trickle = asyncio.ensure_future(_trickle(peer.send))
-            assert (await peer.answer(within_s=3)).status == 408
+            assert (await peer.answer()).status == 408
             trickle.cancel()
         assert (await ask(rig.port, request("GET", "/x"))).status == 200
 
@@ -71,7 +71,7 @@ async def test_a_body_that_does_not_end_gets_408(make_relay: MakeRelay, path: st
         async with connected(rig.port) as peer:
             peer.send(request("POST", path, framing) + b"4\r\n{   \r\n")
             trickle = asyncio.ensure_future(_pieces(peer.send))
-            answer = await peer.answer(within_s=3)
+            answer = await peer.answer()
             trickle.cancel()
             assert (answer.status, answer.error["code"], answer.value(b"connection")) == (408, "body_timeout", b"close")
         finished = (await rig.last()).finished
@@ -111,7 +111,7 @@ async def test_a_client_that_never_reads_gives_its_slot_back(make_relay: MakeRel
         async with connected(rig.port, receive_bytes=4096) as peer:
             peer.writer.transport.pause_reading()  # type: ignore[attr-defined]
             peer.send(request("GET", "/x"))
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 await server.left.wait()
         finished = (await rig.last()).finished
         assert (finished.ending, finished.error_code) == ("client_left", "client_stalled")

@@ -84,7 +84,7 @@ def segments(writer: JournalWriter) -> list[Path]:
     return [segment_path(writer.directory, number) for number in segment_numbers(writer.directory)]
 
 
-def wait_until(true: Callable[[], object], *, longest_s: float = 5.0) -> None:
+def wait_until(true: Callable[[], object], *, longest_s: float = 30.0) -> None:
     """Look every 5 ms; fails after `longest_s`."""
     deadline = time.monotonic() + longest_s
     while not true():

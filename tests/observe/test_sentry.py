@@ -52,7 +52,7 @@ class Receiver:
         return f"http://publickey@127.0.0.1:{self.server.server_address[1]}/42"
 
     def events(self, count: int) -> list[dict[str, Any]]:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while len(self.raw) < count:
             assert time.monotonic() < deadline
             time.sleep(0.02)

@@ -91,7 +91,7 @@ async def test_two_tools_there_and_back(
         ("get_time", 1, True),
     ]
     assert second.tool_round_trip_max_s is not None
-    assert 0 <= second.tool_round_trip_max_s < 5
+    assert 0 <= second.tool_round_trip_max_s < 60
 
 
 @pytest.mark.parametrize(("dialect", "stream"), DIALECTS)

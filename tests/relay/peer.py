@@ -65,11 +65,11 @@ class Peer:
     def send(self, data: bytes) -> None:
         self.writer.write(data)
 
-    async def ask(self, data: bytes, *, within_s: float = 5.0) -> Answer:
+    async def ask(self, data: bytes, *, within_s: float = 30.0) -> Answer:
         self.send(data)
         return await self.answer(head_only=data.startswith(b"HEAD "), within_s=within_s)
 
-    async def head(self, *, within_s: float = 5.0) -> Answer:
+    async def head(self, *, within_s: float = 30.0) -> Answer:
         """The next answer's head, its body not read."""
         async with asyncio.timeout(within_s):
             try:
@@ -84,7 +84,7 @@ class Peer:
         fields = [(name, value) for name, _, value in (line.partition(b": ") for line in lines)]
         return Answer(int(status[1] or status[2]), raw, fields, b"")
 
-    async def answer(self, *, head_only: bool = False, within_s: float = 5.0) -> Answer:
+    async def answer(self, *, head_only: bool = False, within_s: float = 30.0) -> Answer:
         """One whole answer, as its head frames it. Raises BrokenAnswerError when it is cut."""
         head = await self.head(within_s=within_s)
         async with asyncio.timeout(within_s):
@@ -120,7 +120,7 @@ class Peer:
         except (asyncio.IncompleteReadError, ConnectionError) as error:
             raise BrokenAnswerError(error) from None
 
-    async def closed(self, *, within_s: float = 3.0) -> bool:
+    async def closed(self, *, within_s: float = 30.0) -> bool:
         """Whether the relay closes without another byte."""
         async with asyncio.timeout(within_s):
             try:
@@ -159,7 +159,7 @@ async def connected(port: int, *, receive_bytes: int | None = None) -> AsyncIter
         peer.writer.transport.abort()
 
 
-async def ask(port: int, data: bytes, *, within_s: float = 5.0) -> Answer:
+async def ask(port: int, data: bytes, *, within_s: float = 30.0) -> Answer:
     """One request on a connection of its own."""
     async with connected(port) as peer:
         return await peer.ask(data, within_s=within_s)

@@ -56,13 +56,13 @@ class Rig:
     def count(self, counter: Counter) -> int:
         return self.journal.counters.words[counter]
 
-    async def until(self, condition: Callable[[], bool], *, within_s: float = 1.0) -> None:
+    async def until(self, condition: Callable[[], bool], *, within_s: float = 30.0) -> None:
         """Wait for something that has no event."""
         async with asyncio.timeout(within_s):
             while not condition():
                 await asyncio.sleep(0.005)
 
-    async def ended(self, calls: int, *, within_s: float = 2.0) -> list[Exchange]:
+    async def ended(self, calls: int, *, within_s: float = 30.0) -> list[Exchange]:
         """All exchanges, once so many calls have ended."""
         await self.until(lambda: self.read() >= calls, within_s=within_s)
         assert len(self.exchanges) == calls, [exchange.finished for exchange in self.exchanges]

@@ -79,7 +79,7 @@ async def test_damaged_requests(make_relay: MakeRelay, seed: int) -> None:
                     await asyncio.sleep(0)
                 peer.writer.write_eof()
                 told = b""
-                async with asyncio.timeout(1):
+                async with asyncio.timeout(30):
                     with contextlib.suppress(ConnectionError):  # closed with bytes of ours unread
                         told = await peer.reader.read()
             assert b" 500 " not in told.partition(b"\r\n")[0], (seed, number, raw, told)
@@ -137,7 +137,7 @@ async def test_damaged_answers(make_relay: MakeRelay, seed: int, caplog: pytest.
         for _ in range(100):
             async with connected(rig.port) as peer:
                 try:
-                    answer = await peer.ask(chat(stream=random_.random() < 0.5), within_s=1)
+                    answer = await peer.ask(chat(stream=random_.random() < 0.5))
                     assert answer.status != 500
                 except BrokenAnswerError:
                     pass

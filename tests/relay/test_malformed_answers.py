@@ -128,16 +128,19 @@ async def test_bytes_behind_the_end_are_nobodys_answer(make_relay: MakeRelay, fi
 
 
 async def test_bytes_on_an_idle_connection_make_it_useless(make_relay: MakeRelay) -> None:
+    left = asyncio.Semaphore(0)
+
     async def late(conn: Conn) -> None:
-        while True:
-            await conn.request()
-            await conn.send(OK)
-            await asyncio.sleep(0.02)
-            await conn.send(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison")
+        await conn.request()
+        await conn.send(OK)
+        await asyncio.sleep(0.02)
+        await conn.send(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison")
+        await conn.left()
+        left.release()
 
     async with Scripted(late) as server:
         rig = await make_relay(server.port)
         for _ in range(3):
             assert (await ask(rig.port, request("GET", "/x"))).body == b"{}"
-            await asyncio.sleep(0.05)
+            await left.acquire()
         assert server.connections == 3

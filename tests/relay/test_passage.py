@@ -165,7 +165,7 @@ async def test_ten_megabytes_pass_whole_and_the_connection_is_used_again(make_re
         rig = await make_relay(server.port)
         async with connected(rig.port) as peer:
             for _ in range(2):
-                assert body == (await peer.ask(chat(), within_s=10)).body
+                assert body == (await peer.ask(chat())).body
         exchanges = await rig.ended(2)
         assert server.connections == 1
     finished = exchanges[0].finished

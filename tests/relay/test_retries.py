@@ -110,7 +110,7 @@ async def test_a_held_body_is_sent_again_whole(make_relay: MakeRelay, size: int)
 
 async def test_connections_are_used_again_and_let_go_when_idle(make_relay: MakeRelay) -> None:
     async with Scripted(answers(OK)) as server:
-        rig = await make_relay((upstream(server.port, keep_idle_s=0.2),))
+        rig = await make_relay((upstream(server.port, keep_idle_s=1.0),))
         async with connected(rig.port) as first, connected(rig.port) as second:
             for _ in range(5):
                 await asyncio.gather(first.ask(chat()), second.ask(chat()))
@@ -122,13 +122,15 @@ async def test_connections_are_used_again_and_let_go_when_idle(make_relay: MakeR
 
 
 async def test_as_many_connections_are_kept_as_were_busy(make_relay: MakeRelay) -> None:
-    async def slowly(conn: Conn) -> None:
+    all_there = asyncio.Barrier(40)
+
+    async def together(conn: Conn) -> None:
         while True:
             await conn.request()
-            await asyncio.sleep(0.05)
+            await all_there.wait()
             await conn.send(OK)
 
-    async with Scripted(slowly) as server:
+    async with Scripted(together) as server:
         rig = await make_relay(server.port)
         for _ in range(2):
             answered = await asyncio.gather(*(ask(rig.port, chat()) for _ in range(40)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 
 import pytest
 
@@ -26,34 +25,34 @@ ASKED = b'"stream_options":{"include_usage":true}'
 
 
 async def test_pieces_come_as_they_are_sent(make_relay: MakeRelay) -> None:
-    async def slow(conn: Conn) -> None:
+    """None waits for the next one: the upstream says each only when the client has the one before."""
+    had: asyncio.Queue[bytes] = asyncio.Queue()
+
+    async def patient(conn: Conn) -> None:
         await conn.request()
         await conn.send(chunked(EVENTS[0], end=False))
         for event in (*EVENTS[1:], USAGE, DONE):
-            await asyncio.sleep(0.05)
+            if event != DONE:  # the usage before it does not come through
+                await had.get()
             await conn.send(b"%x\r\n%b\r\n" % (len(event), event))
         await conn.send(b"0\r\n\r\n")
 
-    async with Scripted(slow) as server:
+    async with Scripted(patient) as server:
         rig = await make_relay(server.port)
         async with connected(rig.port) as peer:
-            began = time.monotonic()
+            came = []
             peer.send(chat(stream=True))
             await peer.head()
-            came = [(time.monotonic() - began, piece) async for piece in peer.chunks()]
+            async with asyncio.timeout(30):
+                async for piece in peer.chunks():
+                    came.append(piece)
+                    had.put_nowait(piece)
         exchange = await rig.last()
 
-    assert [*EVENTS, DONE] == [piece for _, piece in came]
-    assert came[0][0] < 0.04
-    for number, wanted_s in ((1, 0.05), (2, 0.1), (3, 0.2)):
-        assert came[number][0] == pytest.approx(wanted_s, abs=0.03)
-    assert pytest.approx([at - exchange.pieces[0][0] for at, _ in exchange.pieces], abs=0.03) == [
-        0.0,
-        0.05,
-        0.1,
-        0.15,
-        0.2,
-    ]
+    assert [*EVENTS, DONE] == came
+    times = [at for at, _ in exchange.pieces]
+    assert times == sorted(set(times))
+    assert len(times) >= len(EVENTS) + 1
 
 
 @pytest.mark.parametrize("together", [1, 2, 3, 7, 50, 1000])

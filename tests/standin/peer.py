@@ -90,7 +90,7 @@ class Peer:
     def send(self, data: bytes) -> None:
         self.writer.write(data)
 
-    async def some(self, within_s: float = 5.0) -> bytes:
+    async def some(self, within_s: float = 30.0) -> bytes:
         """The next bytes; b"" at the end."""
         async with asyncio.timeout(within_s):
             return await self.reader.read(1 << 20)
@@ -105,7 +105,7 @@ class Peer:
 
     async def answer(self, *, head_only: bool = False) -> bytes:
         """One whole answer as its own head frames it, any 1xx before it included."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             raw = await self.reader.readuntil(b"\r\n\r\n")
             head = raw
             while head.startswith(b"HTTP/1.1 1"):
@@ -128,7 +128,7 @@ class Peer:
 
     async def to_end(self) -> bytes:
         """Everything until the server closes. Raises ConnectionResetError after a reset."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             return await self.reader.read()
 
     def reset(self) -> None:
@@ -172,7 +172,7 @@ def body_of(raw: bytes) -> bytes:
     return said
 
 
-async def until(stand_in: StandIn, counted: str, value: int = 1, within_s: float = 2.0) -> None:
+async def until(stand_in: StandIn, counted: str, value: int = 1, within_s: float = 30.0) -> None:
     """Wait until stats.`counted` is `value`."""
     async with asyncio.timeout(within_s):
         while getattr(stand_in.stats, counted) != value:

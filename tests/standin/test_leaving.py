@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 
 import pytest
 
@@ -30,7 +29,6 @@ async def test_leaving_is_noticed_in_every_phase(
         one.send(chat("loop", stand_in=settings, stream=stream))
         await until(stand_in, "active")
         await asyncio.sleep(0.05)
-        left_at = time.monotonic()
         if how == "reset":
             one.reset()
         elif how == "half-close":
@@ -39,7 +37,6 @@ async def test_leaving_is_noticed_in_every_phase(
             await one.close()
         await until(stand_in, "cancelled")
 
-    assert time.monotonic() - left_at < 1
     assert stand_in.stats.active == 0
     left = stand_in.stats.left[0]
     assert ("answer" if phase == "stream" and not stream else phase) == left.phase

@@ -135,7 +135,7 @@ async def test_some_hundred_streams_at_once(stand_in: StandIn) -> None:
     answers = await asyncio.gather(*(ask(stand_in, asked) for _ in range(300)))
 
     assert all(answer.count(b'"delta"') == 11 for answer in answers)
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < 60
 
 
 async def test_nonsense_in_any_field_is_answered(stand_in: StandIn, capsys: pytest.CaptureFixture[str]) -> None:

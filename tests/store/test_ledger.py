@@ -14,6 +14,7 @@ from sqlalchemy import event
 from proxy.core.errors import LedgerBusy, LedgerDamaged, LedgerUnavailable
 from proxy.core.exchange import Started
 from proxy.store import Batch, Ledger, OpenCall, open_ledger
+from tests.work import calls_of
 
 
 def ids(ledger: Ledger) -> list[str]:
@@ -121,7 +122,7 @@ def test_a_locked_ledger_is_busy_and_takes_the_same_batch_later(ledger, make_cal
     waited_s = time.monotonic() - begun
     other.close()
 
-    assert 0.5 < waited_s < 2.0
+    assert waited_s > 0.5  # and not for ever
     assert ledger.commit(batch).inserted == 1
 
 
@@ -231,13 +232,11 @@ def test_a_killed_writer_leaves_whole_batches_and_their_position(tmp_path):
         assert ledger.totals().calls == 7 * (position + 1)
 
 
-def test_a_batch_of_a_hundred_is_fast(ledger, make_call):
-    """25 µs a row on the machine this was written on; the limit is what 15,000 rows a second leave, with room."""
-    calls = [make_call(f"{number:026d}", model="llama3.2:1b", duration_s=1.0) for number in range(3000)]
+def test_a_batch_is_little_work_a_row(ledger, make_call):
+    """SQLAlchemy row by row were thousands. 25 µs a row on the machine this was written on."""
+    calls = [make_call(f"{number:026d}", model="llama3.2:1b", duration_s=1.0) for number in range(200)]
+    ledger.commit(Batch(calls=calls[:100], positions={"w": (1, 0)}))
 
-    begun = time.process_time()
-    for start in range(0, len(calls), 100):
-        ledger.commit(Batch(calls=calls[start : start + 100], positions={"w": (1, start)}))
-    per_row_s = (time.process_time() - begun) / len(calls)
+    work = calls_of(lambda: ledger.commit(Batch(calls=calls[100:], positions={"w": (1, 1)})))
 
-    assert per_row_s < 200e-6
+    assert work / 100 < 300

@@ -49,7 +49,7 @@ def test_a_living_supervisor_keeps_us_out(tmp_path: Path) -> None:
     with pytest.raises(BlockingIOError):
         take_data_directory(tmp_path)
 
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 20
     os.close(lock)
 
 

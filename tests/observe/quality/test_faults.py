@@ -111,7 +111,7 @@ def test_odd_answers_harm_nothing(odd: str) -> None:
     signals = signals_of(Answer(response=odd, prompt=odd, response_format=JSON, completion_tokens=5, prompt_tokens=5))
 
     assert signals.features.shape == (len(SIGNALS),)
-    assert time.thread_time() - begun < 1.0  # a bound against running away, not a measure
+    assert time.thread_time() - begun < 30  # a bound against running away, not a measure
 
 
 @pytest.mark.parametrize(

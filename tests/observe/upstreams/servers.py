@@ -55,7 +55,7 @@ async def watching(*upstreams: ResolvedUpstream, every_s: float = 60, models_s: 
     await asyncio.gather(task, return_exceptions=True)
 
 
-async def until(true: Callable[[], object], *, within_s: float = 5) -> None:
+async def until(true: Callable[[], object], *, within_s: float = 30) -> None:
     async with asyncio.timeout(within_s):
         while not true():
             await asyncio.sleep(0.01)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 
 import pytest
 from hypothesis import given, settings
@@ -93,14 +92,12 @@ def test_times(text: object, expected: float | None) -> None:
 
 def test_a_list_is_read_up_to_a_bound() -> None:
     many = json.dumps({"models": [{"name": f"m{number}", "digest": "x" * 10_000} for number in range(2000)]}).encode()
-    began = time.perf_counter()
 
     found = read_tags(many)
 
     assert found is not None
     assert len(found) == MODELS_MOST
     assert max(len(model.digest or "") for model in found.values()) == 80
-    assert time.perf_counter() - began < 1
 
 
 @settings(max_examples=150, deadline=None)

@@ -81,7 +81,8 @@ async def test_weights_that_change_in_mid_traffic(tmp_path: Path, caplog: pytest
         after = digest()
         tell(relay, "b1", "b2")
         await until(lambda: len(digests(tmp_path)) == 4)
-        await asyncio.sleep(0.3)
+        await until(lambda: one.observing.changes.told["default", "digest"])
+        await asyncio.sleep(0.3)  # nothing is told twice
         told = dict(one.observing.changes.told)
     relay.die()
 
@@ -173,16 +174,16 @@ async def test_calls_of_the_time_when_the_observer_was_away(tmp_path: Path) -> N
 async def test_calls_between_a_change_and_the_look_that_noticed_it_are_put_right(tmp_path: Path) -> None:
     server = FakeOllama()
     relay = FakeRelay(tmp_path)
-    async with serving(server) as port, observing(tmp_path, port, models_s=0.6) as one:
+    async with serving(server) as port, observing(tmp_path, port) as one:
         await until(lambda: _known(tmp_path, "chat:latest"))
         tell(relay, "before")
         await until(lambda: len(digests(tmp_path)) == 1)
         now = datetime.now(UTC).isoformat()
-        server.models = [entry("chat:latest", "b" * 64, modified_at=now), entry("copy:latest")]
         await asyncio.sleep(0.01)
         tell(relay, "unnoticed")
         await until(lambda: len(digests(tmp_path)) == 2)
         as_recorded = digests(tmp_path)["unnoticed"]
+        server.models = [entry("chat:latest", "b" * 64, modified_at=now), entry("copy:latest")]
         await until(lambda: one.observing.changes.told["default", "digest"])
     relay.die()
 
@@ -193,11 +194,11 @@ async def test_calls_between_a_change_and_the_look_that_noticed_it_are_put_right
 async def test_a_cold_start_is_noticed(tmp_path: Path) -> None:
     server = FakeOllama()
     relay = FakeRelay(tmp_path)
-    async with serving(server) as port, observing(tmp_path, port):
+    async with serving(server) as port, observing(tmp_path, port) as one:
         tell(relay, "cold")
         await until(lambda: len(digests(tmp_path)) == 1)
         server.loaded = [running("chat:latest")]
-        await asyncio.sleep(0.3)
+        await until(lambda: one.watcher.models()["default"].loaded)
         tell(relay, "warm")
         await until(lambda: len(digests(tmp_path)) == 2)
     relay.die()
