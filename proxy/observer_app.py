@@ -100,7 +100,9 @@ async def serve(arguments: ChildArguments, config: Config, upstreams: tuple[Reso
         signalling=drift, reader=drift,
     )  # fmt: skip
     Scrape(metrics, observing, watcher, outputs, exports, Path(config.data))
-    health = Health(config, upstreams, observing, watcher, metrics.last_success)
+    health = Health(
+        config, upstreams, observing, watcher, metrics.last_success, drift=drift.report if drift is not None else None
+    )
     console = Console(config, health, Exposition(metrics), admin_token=read_admin_token(arguments.settings_fd))
     runner = web.AppRunner(console.app(), access_log=None, shutdown_timeout=_CONSOLE_S)
     await runner.setup()

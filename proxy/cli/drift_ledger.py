@@ -12,6 +12,7 @@ from typing import Any, Final
 import click
 import msgspec
 
+from proxy.analyse.drift.known import KnownLanes
 from proxy.cli.call_table import printable
 from proxy.core.errors import LedgerError
 from proxy.core.event import Event
@@ -31,24 +32,12 @@ def status(directory: Path) -> list[dict[str, Any]]:
     """Each route and model of the ledger, the one that answered last first."""
     with _reading(directory) as reader:
         lanes, told = reader.drift_lanes(), reader.drift_events()
-    found = []
+    known, found = KnownLanes(told), []
     for lane in lanes:
-        alarms: dict[str, int] = {}
-        version, learned = 0, False
-        for event in told:
-            if event.details.get("lane") != str(lane.lane):
-                continue
-            subject = str(event.details.get("subject"))
-            if event.kind == "drift_raised":
-                alarms[subject] = event.event_id
-            elif event.kind == "drift_recovered":
-                alarms.pop(subject, None)
-            elif event.kind == "drift_baseline":
-                version, learned = int(event.details.get("version", 1)), True
-            elif event.kind == "drift_accepted":
-                alarms, learned = {}, False
-        state = "alarmed" if alarms else "calm" if learned else "learning"
-        values = msgspec.structs.asdict(lane) | {"state": state, "baseline": version, "alarms": alarms}
+        their = known.of(lane.lane)
+        alarms = {subject: event.event_id for subject, event in their.standing.items()}
+        state = "alarmed" if alarms else "calm" if their.learned else "learning"
+        values = msgspec.structs.asdict(lane) | {"state": state, "baseline": their.told, "alarms": alarms}
         found.append({name: value for name, value in values.items() if name not in ("lane", "seq")})
     return found
 

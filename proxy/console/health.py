@@ -18,6 +18,8 @@ from typing import Any, Final, Literal, NamedTuple
 import aiohttp
 
 from proxy import __version__
+from proxy.analyse.drift.live import DriftReport
+from proxy.console.drift_part import drift_part, drift_problems
 from proxy.core.call_json import rfc3339
 from proxy.core.config import Config
 from proxy.core.upstreams import ResolvedUpstream
@@ -51,12 +53,15 @@ class Health:
         observing: Observing,
         watcher: Watcher,
         last_success: Callable[[], Mapping[str, float]],
+        *,
+        drift: Callable[[], DriftReport] | None = None,
     ) -> None:
-        """last_success: gives upstream -> Unix time of its last good call."""
+        """last_success: gives upstream -> Unix time of its last good call. drift: how it stands; None = it is off."""
         self._config = config
         self._upstreams = tuple(upstreams)
         self._observing, self._watcher = observing, watcher
         self._last_success = last_success
+        self._drift = drift
         self._journal = journal_directory(Path(config.data))
         self._began = time.monotonic()
 
@@ -73,9 +78,10 @@ class Health:
             "ledger": self._ledger(),
             "upstreams": list(self._upstream_parts()),
             "prices": self._prices(),
+            "drift": drift_part(self._drift() if self._drift is not None else None),
         }
         problems = list(self._problems(parts))
-        for part in ("relays", "observer", "journal", "ledger", "prices"):
+        for part in ("relays", "observer", "journal", "ledger", "prices", "drift"):
             parts[part] = {
                 "status": _worst(problem.status for problem in problems if problem.part == part),
                 **parts[part],
@@ -226,6 +232,7 @@ class Health:
                 yield Problem("degraded", "upstreams", text)
         if parts["prices"]["error"]:
             yield Problem("degraded", "prices", f"The price file cannot be read: {parts['prices']['error']}.")
+        yield from (Problem("degraded", "drift", text) for text in drift_problems(parts["drift"]["alarms"]))
 
 
 def versions() -> dict[str, str]:

@@ -8,6 +8,7 @@ from html import escape
 from typing import Any, Final
 
 from proxy import __version__
+from proxy.console.drift_part import drift_section
 from proxy.console.models_table import models_section
 from proxy.core.call import CallRecord
 from proxy.core.config import Config
@@ -71,7 +72,7 @@ def render(
 <h2>Last calls</h2>
 {_calls(calls)}
 </section>
-{models_section(report, models)}</main>
+{drift_section(report)}{models_section(report, models)}</main>
 <footer>
 <p>Sightglass {escape(__version__)} · <a href="/metrics">metrics</a> · <a href="/health">health</a> ·
 <a href="/ready">ready</a> · <a href="/api/calls">calls</a> and

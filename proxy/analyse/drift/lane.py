@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Iterable
 from typing import Any, Final
 
 import msgspec
@@ -39,27 +40,6 @@ class LaneState(msgspec.Struct, frozen=True, kw_only=True):
     alarms: tuple[str, ...]
 
 
-class Known(msgspec.Struct):
-    """What the ledger's events say of a lane."""
-
-    since: int = 0  # seq behind which its baseline is learned: it was accepted there
-    version: int = 1
-    levels: dict[int, float] = {}  # seq at which a baseline was told -> level of evidence
-    standing: set[str] = set()  # subjects of alarms that were raised and not recovered
-
-    def take(self, event: Event) -> None:
-        """One more of its events, in order."""
-        subject, seq, level = (event.details.get(name) for name in ("subject", "seq", "level"))
-        if event.kind == "drift_accepted" and isinstance(seq, int):
-            self.since, self.version, self.standing = seq, self.version + 1, set()
-        elif event.kind == "drift_baseline" and isinstance(seq, int) and isinstance(level, int | float):
-            self.levels[seq] = float(level)
-        elif event.kind == "drift_raised" and isinstance(subject, str):
-            self.standing.add(subject)
-        elif event.kind == "drift_recovered" and isinstance(subject, str):
-            self.standing.discard(subject)
-
-
 class Lane:
     """Feeds its detector with rows of the ledger."""
 
@@ -79,7 +59,7 @@ class Lane:
         self.calls.append(stored.call_id)
         return _exact(self, stored) + self.detector.feed(sample_of(stored))
 
-    def stand(self, subjects: set[str]) -> None:
+    def stand(self, subjects: Iterable[str]) -> None:
         """Have these alarms stand, and no others: they were told, and so nothing is told twice or forgotten."""
         detector = self.detector
         before = detector.standing

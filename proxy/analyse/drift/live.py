@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
+import msgspec
+
+from proxy.analyse.drift.known import KnownLanes
 from proxy.core.call import CallRecord
 from proxy.core.config import Config
+from proxy.core.event import Event
 from proxy.core.signal_row import SignalRow
 from proxy.observe import definitions as d
 from proxy.observe.guards import Guards, Part
@@ -17,10 +21,25 @@ from proxy.wire.meaning import Meaning
 if TYPE_CHECKING:
     from proxy.analyse.drift.lane import LaneState
     from proxy.analyse.drift.watching import DriftWatch
-    from proxy.observe.quality.signalling import Kept, Signalling
+    from proxy.observe.quality.signalling import Signalling
 
 _STATES: Final = {"learning": 0, "calm": 1, "alarmed": 2}
+DIGEST_CHARACTERS: Final = 12  # as `ollama list` shows it
 LANES_TOLD: Final = 200  # lanes with series of their own
+
+
+class Remembered(Protocol):
+    """The ledger, as far as it is asked at the begin."""
+
+    def references(self) -> Sequence[tuple[int, bytes, bytes]]: ...
+    def drift_events(self, *, after: int = 0) -> list[Event]: ...
+
+
+class DriftReport(msgspec.Struct, frozen=True, kw_only=True):
+    """How it stands with all routes and models, for people."""
+
+    states: dict[str, int]  # of the lanes in memory: how many are learning, calm, alarmed
+    alarms: list[Event]  # that stand, oldest first; those of lanes that did not answer since the start as well
 
 
 class LiveDrift:
@@ -30,14 +49,16 @@ class LiveDrift:
 
     def __init__(self, config: Config, guards: Guards, metrics: Metrics) -> None:
         self._config, self._guards, self._metrics = config, guards, metrics
-        self._ledger: Kept | None = None
+        self._ledger: Remembered | None = None
         self._signalling: Signalling | None = None
         self._watch: DriftWatch | None = None
+        self._stood: list[Event] = []  # alarms of before our time, until the watch knows them itself
         metrics.at_scrape(self._show)
 
-    def recall(self, ledger: Kept) -> None:
+    def recall(self, ledger: Remembered) -> None:
         """Begin anew with what the ledger remembers. Raises LedgerError."""
         self._ledger = ledger
+        self._stood = KnownLanes(ledger.drift_events()).alarms()
         if self._signalling is not None:
             self._signalling.recall(ledger)
 
@@ -71,6 +92,15 @@ class LiveDrift:
         if self._watch is not None:
             self._watch.turn(ledger, busy=busy)
 
+    def report(self) -> DriftReport:
+        """How it stands. From any thread."""
+        watch = self._watch
+        states = dict.fromkeys(_STATES, 0)
+        for lane in watch.states() if watch is not None else ():
+            states[lane.state] += 1
+        alarms = watch.alarms() if watch is not None and watch.began else self._stood
+        return DriftReport(states=states, alarms=alarms)
+
     def _begun(self) -> Signalling:
         if self._signalling is None:
             from proxy.analyse.drift.watching import DriftWatch
@@ -103,4 +133,4 @@ class LiveDrift:
 
 
 def _labels(state: LaneState) -> tuple[str, ...]:
-    return state.route, state.model or "none"
+    return state.route, state.model or "none", (state.digest or "none").removeprefix("sha256:")[:DIGEST_CHARACTERS]

@@ -16,7 +16,8 @@ from typing import Any, Final, Protocol
 import numpy as np
 
 from proxy.analyse.drift.detector import Told
-from proxy.analyse.drift.lane import LEAST_BUDGET, Known, Lane, LaneState, event_of
+from proxy.analyse.drift.known import Known, KnownLanes, lane_of
+from proxy.analyse.drift.lane import LEAST_BUDGET, Lane, LaneState, event_of
 from proxy.core.config import Drift
 from proxy.core.event import Event
 from proxy.observe.guards import Guards, Part
@@ -67,9 +68,10 @@ class DriftWatch:
         self._steps: Iterator[None] | None = None
         self._unwritten: list[Event] = []
         self._lanes: OrderedDict[int, Lane] = OrderedDict()
-        self._known: dict[int, Known] = {}
+        self._known = KnownLanes()
         self._aside: set[int] = set()  # lanes whose detector failed
         self._event_id = 0
+        self._own: set[int] = set()  # ids of events that were written here and not read back yet
         self._looked = self._kept_at = 0.0
         self.raised: dict[tuple[str, str], int] = {}  # (kind, severity) -> events since the start
 
@@ -101,10 +103,20 @@ class DriftWatch:
         """All lanes in memory."""
         return [lane.state(number) for number, lane in list(self._lanes.items())]
 
+    @property
+    def began(self) -> bool:
+        """Whether the ledger's events were read."""
+        return self._last is not None
+
+    def alarms(self) -> list[Event]:
+        """All that stand, of lanes in memory or not, oldest first."""
+        return self._known.alarms()
+
     def _begin(self, ledger: DriftLedger) -> None:
         """Behind the row that was read last; in ledgers that do not say, behind the newest event's."""
-        self._known.clear()
+        self._known = KnownLanes()
         self._event_id = 0
+        self._own.clear()
         told = ledger.drift_events()
         self._take_events(told)
         seqs = [seq for event in told if isinstance(seq := event.details.get("seq"), int)]
@@ -116,14 +128,18 @@ class DriftWatch:
             if event.event_id <= self._event_id:
                 continue
             self._event_id = event.event_id
-            lane = event.details.get("lane")
-            if not isinstance(lane, str) or not lane.isdecimal():
+            if event.event_id in self._own:
+                self._own.remove(event.event_id)
                 continue
-            number = int(lane)
-            self._known.setdefault(number, Known()).take(event)
-            if event.kind == "drift_accepted":
+            self._take(event)
+            number = lane_of(event)
+            if event.kind == "drift_accepted" and number is not None:
                 self._lanes.pop(number, None)
                 self._aside.discard(number)
+
+    def _take(self, event: Event) -> None:
+        for number in self._known.take(event):
+            self._lanes.pop(number, None)  # should it answer again, it comes back without those alarms
 
     def _step(self, ledger: DriftLedger, until: float) -> None:
         if self._steps is None:
@@ -153,7 +169,7 @@ class DriftWatch:
 
     def _see(self, ledger: DriftLedger, stored: StoredSignals) -> Iterator[None]:
         number = stored.row.lane
-        known = self._known.setdefault(number, Known())
+        known = self._known.of(number)
         while (lane := self._lanes.get(number)) is None:
             if number in self._aside or stored.seq <= known.since:
                 return
@@ -161,7 +177,7 @@ class DriftWatch:
         self._lanes.move_to_end(number)
         for told in self._fed(number, lane, stored):
             event = event_of(number, lane, stored, told)
-            known.take(event)
+            self._take(event)
             self._unwritten.append(event)
 
     def _rebuild(self, ledger: DriftLedger, stored: StoredSignals, known: Known) -> Iterator[None]:
@@ -197,7 +213,7 @@ class DriftWatch:
 
     def _level(self, number: int, lane: Lane, stored: StoredSignals) -> float:
         """From the budget of the settings and this lane's share of the traffic; as it was, if it was told before."""
-        told = self._known[number].levels.get(stored.seq)
+        told = self._known.of(number).levels.get(stored.seq)
         if told is not None:
             return told
         took_s = max((stored.started_unix_ns - lane.began_unix_ns) / 1e9, 1.0)
@@ -215,6 +231,8 @@ class DriftWatch:
         written = ledger.note_changes(UpstreamChanges(events=self._unwritten, read=(READER, self._last)))
         self._unwritten, self._kept, self._kept_at = [], self._last, now
         for event in written:
+            self._own.add(event.event_id)
+            self._known.numbered(event)
             self._tell(event)
 
     def _tell(self, event: Event) -> None:

@@ -40,17 +40,24 @@ DRIFT_EVENTS: Final = counter(
 )
 DRIFT_EVIDENCE: Final = gauge(
     "sightglass_drift_evidence_ratio",
-    "Evidence that a kind of signal is not as in the baseline, of what an alarm needs (1 = alarm), by route and model.",
+    "Evidence that a kind of signal is not as in the baseline, of what an alarm needs (1 = alarm);"
+    " by route, model, digest.",
     "route",
     "model",
+    "digest",
     "kind",
 )
 DRIFT_STATE: Final = gauge(
-    "sightglass_drift_state", "0 learning its baseline, 1 calm, 2 alarmed, by route and model.", "route", "model"
+    "sightglass_drift_state",
+    "0 learning its baseline, 1 calm, 2 alarmed, by route, model and the begin of its digest.",
+    "route",
+    "model",
+    "digest",
 )
 DRIFT_BASELINE: Final = gauge(
     "sightglass_drift_baseline_version",
-    "Which baseline is in force, 0 = none yet, by route and model.",
+    "Which baseline is in force, 0 = none yet, by route, model and digest.",
     "route",
     "model",
+    "digest",
 )
