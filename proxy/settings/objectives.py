@@ -22,6 +22,11 @@ def wrong_objectives(objectives: Objectives) -> Iterator[Found]:
         yield Found(("objectives", "models_loaded"), "names of models", "an empty one")
     if not objectives.runbook_url:
         yield Found(("objectives", "runbook_url"), "an address or a path", "nothing")
+    if "{{" in objectives.runbook_url or not objectives.runbook_url.isprintable():
+        hint = "Prometheus takes {{ }} in an annotation for a template"
+        yield Found(
+            ("objectives", "runbook_url"), "an address or a path without {{", said(objectives.runbook_url), hint
+        )
 
 
 def _neighbours(value: float) -> tuple[float, ...]:

@@ -28,3 +28,10 @@ def test_names_that_are_none():
 
 def test_thresholds_on_bounds_pass():
     assert found(Config(objectives=Objectives(first_token_s=2.5, duration_s=600))) == []
+
+
+@pytest.mark.parametrize("address", ["https://wiki/{{ $labels.model }}", "https://wiki/{{", "docs/run\nbook.md"])
+def test_an_address_that_breaks_the_rules(address):
+    (mistake,) = found(Config(objectives=Objectives(runbook_url=address)))
+
+    assert mistake.startswith("objectives.runbook_url: expected an address or a path without {{")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import msgspec
@@ -42,9 +43,9 @@ def number(value: float) -> str:
 
 
 def window(seconds: float) -> str:
-    """A time as Prometheus writes it: 5m, 3d, 1h30m."""
-    rest, text = round(seconds), ""
-    for unit, size in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
+    """A time as Prometheus writes it: 5m, 3d, 1h30m, 1s500ms; in whole milliseconds, as it knows no shorter ones."""
+    rest, text = math.ceil(round(seconds * 1000, 6)), ""
+    for unit, size in (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)):
         count, rest = divmod(rest, size)
         text += f"{count}{unit}" if count else ""
     return text or "0s"

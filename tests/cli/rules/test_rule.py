@@ -8,7 +8,18 @@ from proxy.cli.rules.rule import number, window
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(300, "5m"), (86400, "1d"), (3 * 86400, "3d"), (5400, "1h30m"), (90, "1m30s"), (0, "0s")]
+    ("seconds", "text"),
+    [
+        (300, "5m"),
+        (86400, "1d"),
+        (3 * 86400, "3d"),
+        (5400, "1h30m"),
+        (90, "1m30s"),
+        (0, "0s"),
+        (0.5, "500ms"),
+        (1.5, "1s500ms"),
+        (1e-6, "1ms"),
+    ],
 )
 def test_times(seconds: float, text: str) -> None:
     assert window(seconds) == text
