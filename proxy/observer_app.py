@@ -19,6 +19,7 @@ from proxy.console.app import Console
 from proxy.console.exposition import Exposition
 from proxy.console.health import Health
 from proxy.core.config import Config
+from proxy.core.event import Event
 from proxy.core.logs import level_of, log_to_stderr
 from proxy.core.otel import telemetry_of
 from proxy.core.tasks import spawn
@@ -56,13 +57,19 @@ def open_judge(config: Config, guards: Guards, metrics: Metrics) -> Judge | None
     return judge
 
 
-def open_drift(config: Config, guards: Guards, metrics: Metrics) -> LiveDrift | None:
+def open_drift(config: Config, guards: Guards, metrics: Metrics, exports: Exports) -> LiveDrift | None:
     """The drift detector; None = it is off."""
     if not config.drift.enabled:
         return None
     from proxy.analyse.drift.live import LiveDrift
 
-    return LiveDrift(config, guards, metrics)
+    def told(event: Event) -> None:
+        try:
+            exports.tell(event)
+        except Exception as error:
+            guards.note("spans", error)
+
+    return LiveDrift(config, guards, metrics, told=told)
 
 
 async def serve(arguments: ChildArguments, config: Config, upstreams: tuple[ResolvedUpstream, ...]) -> None:
@@ -92,7 +99,7 @@ async def serve(arguments: ChildArguments, config: Config, upstreams: tuple[Reso
     judge = open_judge(config, guards, metrics)
     call_log = CallLog(config.log, outputs)
     sinks: tuple[Sink, ...] = (metrics, call_log, *exports.sinks, *((judge,) if judge is not None else ()))
-    drift = open_drift(config, guards, metrics)
+    drift = open_drift(config, guards, metrics, exports)
     if drift is not None:
         sinks = (*sinks, drift)
     observing = Observing(

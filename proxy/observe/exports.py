@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, Protocol
 
 from proxy.core.config import Otel
+from proxy.core.event import Event
 from proxy.core.otel import Destination, Telemetry
 from proxy.core.upstreams import ResolvedUpstream
 from proxy.observe.guards import Guards
@@ -52,6 +53,7 @@ class Exports:
         self.sinks: list[Sink] = []
         self._ways: list[Way] = []
         self._spans: Shipper[bytes] | None = None
+        self._tracing: Spans | None = None
         for complaint in telemetry.complaints:
             log.warning("variable_not_heeded", extra={"why": complaint})
         if telemetry.traces is not None:
@@ -60,7 +62,7 @@ class Exports:
             except Exception as error:
                 guards.note("spans", error)
             else:
-                self._spans = spans.shipper
+                self._spans, self._tracing = spans.shipper, spans
                 self._add(spans, spans.shipper)
         if telemetry.metrics is not None:
             try:
@@ -84,6 +86,11 @@ class Exports:
     def waiting(self) -> int:
         """Spans on their way."""
         return self._spans.waiting if self._spans is not None else 0
+
+    def tell(self, event: Event) -> None:
+        """Have the trace of a call know of its drift. By the observer's thread; faults are the caller's to count."""
+        if self._tracing is not None:
+            self._tracing.tell(event)
 
     def close(self) -> None:
         """Send what waits, all at the same time, for at most CLOSE_S."""

@@ -36,6 +36,8 @@ class StoredSignals(msgspec.Struct, frozen=True, kw_only=True):
     cold_start: bool | None = None
     completion_tokens: int | None = None
     prompt_tokens: int | None = None
+    trace_id: str | None = None
+    span_id: str | None = None  # None = this trace is not sent
 
 
 def signal_rows(records: Iterable[CallRecord]) -> list[Row]:
@@ -79,7 +81,7 @@ def _stored() -> Select[Any]:
     return select(
         signals,
         *(c.route, c.started_unix_ns, c.model, c.model_digest.label("digest"), c.upstream, c.duration_s),
-        *(c.load_s, c.cold_start, c.completion_tokens, c.prompt_tokens),
+        *(c.load_s, c.cold_start, c.completion_tokens, c.prompt_tokens, c.trace_id, c.span_id),
     ).join(calls, c.call_id == s.call_id)
 
 

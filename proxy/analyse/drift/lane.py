@@ -125,8 +125,9 @@ def event_of(number: int, lane: Lane, stored: StoredSignals, told: Told) -> Even
             for signal in told.signals[:5]
         ],
     }  # fmt: skip
-    if stored.digest:
-        details["digest"] = stored.digest
+    for name in ("digest", "trace_id", "span_id"):
+        if (value := getattr(stored, name)) is not None:
+            details[name] = value
     return Event(
         at_unix_ns=time.time_ns(), kind=_KINDS[told.event], upstream=stored.upstream, model=stored.model,
         before=f"{first.name} {first.before:.4g}" if first else None,

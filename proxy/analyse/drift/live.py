@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import msgspec
@@ -47,7 +47,11 @@ class LiveDrift:
 
     part: Part = "drift"
 
-    def __init__(self, config: Config, guards: Guards, metrics: Metrics) -> None:
+    def __init__(
+        self, config: Config, guards: Guards, metrics: Metrics, *, told: Callable[[Event], None] = lambda _: None
+    ) -> None:
+        """told: called with each new event, after it was written."""
+        self._told = told
         self._config, self._guards, self._metrics = config, guards, metrics
         self._ledger: Remembered | None = None
         self._signalling: Signalling | None = None
@@ -111,7 +115,7 @@ class LiveDrift:
             made = Signalling(load_scorers(self._config.quality.scorers, self._guards, taken=WEIGHTS))
             if self._ledger is not None:
                 made.recall(self._ledger)
-            self._signalling, self._watch = made, DriftWatch(self._config.drift, self._guards)
+            self._signalling, self._watch = made, DriftWatch(self._config.drift, self._guards, told=self._told)
         return self._signalling
 
     def _show(self) -> None:

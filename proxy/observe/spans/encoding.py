@@ -6,6 +6,7 @@ the SDK makes a Python object of each attribute first. Resource, exporters and e
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from opentelemetry.proto.trace.v1.trace_pb2 import ScopeSpans, Span, SpanFlags, Status
@@ -15,6 +16,7 @@ Attributes = dict[str, Value | None]  # None = unknown: left out
 
 SERVER: Final = Span.SPAN_KIND_SERVER
 CLIENT: Final = Span.SPAN_KIND_CLIENT
+INTERNAL: Final = Span.SPAN_KIND_INTERNAL
 _LOCAL: Final = SpanFlags.SPAN_FLAGS_CONTEXT_HAS_IS_REMOTE_MASK
 _REMOTE: Final = _LOCAL | SpanFlags.SPAN_FLAGS_CONTEXT_IS_REMOTE_MASK
 _FAILED: Final = Status.STATUS_CODE_ERROR
@@ -45,8 +47,12 @@ class SpanWriter:
         end_ns: int,
         attributes: Attributes,
         failed: bool,
+        events: Sequence[tuple[str, int, Attributes]] = (),
     ) -> None:
-        """One more span. remote: its parent is of another process. Times are Unix ns."""
+        """One more span. remote: its parent is of another process. Times are Unix ns.
+
+        events: name, time, attributes of each.
+        """
         self.count += 1
         span = self._scope.spans.add(
             trace_id=self._trace_id,
@@ -64,6 +70,9 @@ class SpanWriter:
         if failed:
             span.status.code = _FAILED
         _put(span.attributes, attributes)
+        for event, at_ns, event_attributes in events:
+            told = span.events.add(name=event, time_unix_nano=at_ns)
+            _put(told.attributes, event_attributes)
 
     def encoded(self) -> bytes:
         """All of them as one ScopeSpans. Such bytes may be joined: protobuf appends what is repeated."""

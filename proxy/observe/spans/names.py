@@ -90,6 +90,13 @@ FIRST_TOKEN: Final = "sightglass.first_token_s"  # noqa: S105 - a name
 FIRST_ANSWER_TOKEN: Final = "sightglass.first_answer_token_s"  # noqa: S105 - a name
 TOOL_CALLS: Final = "sightglass.tool_calls"
 LITELLM_CALL_ID: Final = "sightglass.litellm_call_id"
+DRIFT_EVENT_ID: Final = "sightglass.drift.event_id"
+DRIFT_KIND: Final = "sightglass.drift.kind"
+DRIFT_SUBJECT: Final = "sightglass.drift.subject"
+DRIFT_SEVERITY: Final = "sightglass.drift.severity"
+DRIFT_SINCE: Final = "sightglass.drift.since_call_id"
+DRIFT_BEFORE: Final = "sightglass.drift.before"
+DRIFT_AFTER: Final = "sightglass.drift.after"
 CONTENT_CUT: Final = "sightglass.content_cut"
 
 # Methods that HTTP defines; others are `_OTHER`, so that names of spans stay few.

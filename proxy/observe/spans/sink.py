@@ -2,15 +2,18 @@
 
     SERVER  POST /v1/chat/completions   the client's call of us
       CLIENT  chat llama3.2             ours of the upstream; one for each attempt
+      INTERNAL  drift_raised            later, should the detector find by this call that the model changed
 
 Spans are made before the commit and handed to the shipper after it, so that each call's are sent once.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
+from proxy.core.event import Event
 from proxy.core.exchange import Attempt, Finished, Started
 from proxy.core.upstreams import ResolvedUpstream
 from proxy.observe.guards import Part
@@ -19,7 +22,8 @@ from proxy.observe.shipper import Shipper
 from proxy.observe.spans import client_span, server_span
 from proxy.observe.spans import names as n
 from proxy.observe.spans.content import put_content
-from proxy.observe.spans.encoding import CLIENT, SERVER, Attributes, SpanWriter
+from proxy.observe.spans.drift_event import drift_attributes
+from proxy.observe.spans.encoding import CLIENT, INTERNAL, SERVER, Attributes, SpanWriter
 from proxy.observe.spans.provider import Probed, kind_of, provider_of
 from proxy.wire.headers import all_values
 from proxy.wire.trace_context import SAMPLED
@@ -74,6 +78,30 @@ class Spans:
         for call in prepared:
             if call.spans:
                 self.shipper.put(call.encoded, count=call.spans, size=len(call.encoded))
+
+    def tell(self, event: Event) -> None:
+        """What the drift detector said of a call whose spans are out already, and cannot be added to: a span below it.
+
+        Nothing, where the call's trace is not sent.
+        """
+        trace_id, parent_id = event.details.get("trace_id"), event.details.get("span_id")
+        if not isinstance(trace_id, str) or not isinstance(parent_id, str):
+            return
+        writer = SpanWriter(trace_id, SAMPLED, "")
+        writer.add(
+            INTERNAL,
+            event.kind,
+            span_id=os.urandom(8).hex(),
+            parent_id=parent_id,
+            remote=False,
+            start_ns=event.at_unix_ns,
+            end_ns=event.at_unix_ns,
+            attributes={},
+            failed=False,
+            events=[(event.kind, event.at_unix_ns, drift_attributes(event))],
+        )
+        encoded = writer.encoded()
+        self.shipper.put(encoded, count=1, size=len(encoded))
 
     def _add_server(self, writer: SpanWriter, observed: Observed, started: Started) -> None:
         record = observed.record

@@ -11,6 +11,7 @@ import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import ScopeSpans, Span, Status
 
 from proxy.core.config import Price
+from proxy.core.event import Event
 from proxy.core.exchange import Attempt, Finished, Started
 from proxy.core.upstreams import ResolvedUpstream
 from proxy.journal import frames
@@ -387,3 +388,37 @@ def test_content_by_opt_in():
     ]
     assert "sightglass.content_cut" not in client
     assert not [name for name in server if name.startswith("gen_ai.")]
+
+
+def _told(details: dict[str, Any]) -> list[Span]:
+    sent: list[bytes] = []
+    shipper: Shipper[bytes] = Shipper("spans", lambda: lambda batch: sent.extend(batch) or "", Pace(delay_s=0.0))
+    spans = Spans(shipper, (UPSTREAM,), lambda _: None)
+    told = {"route": "/api/chat", "kind": "share", "subject": "share:loop", "severity": "high", "call_id": "call-a"}
+    event = Event(event_id=7, at_unix_ns=START, kind="drift_raised", model="m", details=told | details)
+    spans.tell(event)
+    shipper.finish(patience_s=5)
+    shipper.wait()
+    return [span for encoded in sent for span in ScopeSpans.FromString(encoded).spans]
+
+
+def test_an_alarm_is_a_span_below_the_calls_with_an_event():
+    [span] = _told({"trace_id": TRACE, "span_id": SERVER})
+
+    assert (span.trace_id.hex(), span.parent_span_id.hex(), span.name) == (TRACE, SERVER, "drift_raised")
+    assert (span.start_time_unix_nano, span.end_time_unix_nano) == (START, START)
+    [event] = span.events
+    assert (event.name, event.time_unix_nano) == ("drift_raised", START)
+    assert values(event.attributes) == {
+        "sightglass.drift.event_id": 7,
+        "sightglass.drift.kind": "share",
+        "sightglass.drift.subject": "share:loop",
+        "sightglass.drift.severity": "high",
+        "sightglass.call_id": "call-a",
+        "gen_ai.request.model": "m",
+        "http.route": "/api/chat",
+    }
+
+
+def test_an_alarm_of_a_call_whose_trace_is_not_sent_is_no_span():
+    assert _told({"trace_id": TRACE}) == []
