@@ -33,7 +33,7 @@ SECURITY: Final = {
     "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",  # not no-referrer: Chromium then sends our own form with `Origin: null`
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }

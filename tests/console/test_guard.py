@@ -58,6 +58,7 @@ async def test_a_person_logs_in_and_out(guarded: TestClient) -> None:
     answer = await guarded.post("/login", data={"token": f" {TOKEN}\n", "to": "/api/calls"}, allow_redirects=False)
     cookie = answer.headers["Set-Cookie"]
 
+    assert answer.headers["Referrer-Policy"] == "same-origin"  # with no-referrer a browser hides the form's origin
     assert 'type="password"' in page
     assert 'value="/api/calls"' in page
     assert (answer.status, answer.headers["Location"]) == (303, "/api/calls")
