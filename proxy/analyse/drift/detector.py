@@ -240,6 +240,7 @@ class _Watch:
         self._after, self._prompt_after = self._before.copy(), self._prompt_before.copy()
         self._last = np.zeros((0, 0))
         self._waiting: list[tuple[Vector, Vector, float]] = []
+        del self._ranks.scores  # of the baseline: only asked above, and the largest thing of a route
 
     def add(self, sample: Sample, weight: float) -> None:
         """One more answer; weight: in (0, 1], how much it counts. It waits until `take_in`."""

@@ -7,6 +7,7 @@ whatever the law of the feature.
 
 from __future__ import annotations
 
+import functools
 from statistics import NormalDist
 from typing import Any, Final
 
@@ -28,6 +29,7 @@ _KNOWN: Final = 0.35  # a feature that is missing more often is left out
 _LOTS: Final = 251  # rows of random numbers that break ties, in turn: the same again after a restart
 _TOGETHER: Final = 25  # answers of the baseline that are scored at once
 _STEPS: Final = 4096
+_INFINITE: Final = np.float32(np.inf)
 _SCORES: Final = np.array([NormalDist().inv_cdf((step + 0.5) / _STEPS) for step in range(_STEPS)], np.float32)
 
 
@@ -77,13 +79,13 @@ class Ranks:
 
     def _score(self, residuals: Matrix, first: int) -> Matrix:
         below, to = self._sorted.around(residuals)
-        places = np.arange(first, first + len(residuals)) % _LOTS
-        ranks = self._lots.take(places, 0)[:, : residuals.shape[1]]
-        to -= below - 1
-        ranks *= to
-        ranks += below
-        ranks *= self._to_step
-        scores: Matrix = _SCORES.take(ranks.astype(np.intp), mode="clip")
+        at = first % _LOTS
+        to -= below
+        to += 1.0
+        to *= self._lots[at : at + len(residuals), : residuals.shape[1]]
+        to += below
+        to *= self._to_step
+        scores: Matrix = _SCORES.take(to.astype(np.intp), mode="clip")
         scores[np.isnan(residuals)] = 0.0
         return scores
 
@@ -132,28 +134,40 @@ class Sorted:
         """columns: rows in order; inf at the end of those that have fewer. same: of a column, what is no difference."""
         self._same = np.asarray(same, np.float32)
         count, width = columns.shape
-        self._steps = [1 << power for power in reversed(range(count.bit_length()))]
         room = 1 << count.bit_length()
-        self._flat = np.full((width, room), np.inf, np.float32)
-        self._flat[:, :count] = columns.T
-        self._flat = self._flat.reshape(-1)
-        self._starts = np.arange(width) * room - 1
+        flat = np.full((width, room), np.inf, np.float32)
+        flat[:, :count] = columns.T
+        flat = flat.reshape(-1)
+        # Halves are sought in the numbers from so many places on; it starts one before the first.
+        self._halves = [
+            (step, flat[step - 1 :]) for power in reversed(range(count.bit_length())) if (step := 1 << power)
+        ]
+        self._starts = np.arange(width) * room
 
     def around(self, values: Matrix) -> tuple[Matrix, Matrix]:
         """Of rows of values, one a column: how many numbers are smaller, and how many are not greater."""
-        values = values.astype(np.float32, copy=False)
-        sought = np.concatenate([values - self._same, np.nextafter(values + self._same, np.float32(np.inf))])
-        at = np.broadcast_to(self._starts, sought.shape).copy()
-        for step in self._steps:
-            at += step * (self._flat.take(at + step) < sought)
+        count, width = values.shape
+        sought = np.empty((2 * count, width), np.float32)
+        np.subtract(values, self._same, out=sought[:count])
+        np.nextafter(np.add(values, self._same, dtype=np.float32), _INFINITE, out=sought[count:])
+        at = np.empty(sought.shape, np.intp)
+        at[:] = self._starts
+        for step, numbers in self._halves:
+            at += step * (numbers.take(at) < sought)
         at -= self._starts
-        return at[: len(values)], at[len(values) :]
+        found: Matrix = at.astype(np.float32)
+        return found[:count], found[count:]
 
 
+@functools.cache
 def _lots(seed: int, width: int) -> Matrix:
-    """Each column goes evenly through (0, 1), in an order of its own."""
+    """Each column goes evenly through (0, 1), in an order of its own; the first rows come again in the end.
+
+    The same for all lanes: not to be written to.
+    """
     steps = (np.arange(_LOTS) + 0.5) / _LOTS
-    return np.random.default_rng(seed).permuted(np.tile(steps, (width, 1)), axis=1).T.astype(np.float32)
+    lots = np.random.default_rng(seed).permuted(np.tile(steps, (width, 1)), axis=1).T.astype(np.float32)
+    return np.concatenate([lots, lots[:_TOGETHER]])
 
 
 def _spread(column: Matrix) -> float:
