@@ -173,7 +173,7 @@ class Metrics(Collector):
             yield self._stores[d.LITELLM_FALLBACKS.name], (model,), record.litellm_fallbacks
 
     def _tools(self, record: CallRecord, model: str) -> Iterator[Change]:
-        called, proven = 0, record.outcome not in _UNPROVEN
+        called, proven = 0, _answered(record)
         for event in record.tool_events:
             tool = self._tool_names.label(event, proven=proven)
             if event.kind == "offered":
@@ -198,7 +198,7 @@ class Metrics(Collector):
         model = model[:_MODEL_CHARACTERS]
         if model in self._models:
             return model
-        if len(self._models) < self._models_most and record.outcome not in _UNPROVEN:
+        if len(self._models) < self._models_most and (_answered(record) or record.model_digest is not None):
             self._models.add(model)
             return model
         self._models_refused += 1
@@ -272,3 +272,8 @@ def _example(record: CallRecord) -> Example | None:
     if record.trace_id is None:
         return None
     return Example(record.trace_id, record.started_unix_ns / 1e9 + (record.duration_s or 0.0))
+
+
+def _answered(record: CallRecord) -> bool:
+    """Whether an upstream took the call: names that only a client knows take no place under the caps."""
+    return record.outcome not in _UNPROVEN and record.status is not None and record.status < 400

@@ -20,7 +20,7 @@ class ToolNames:
         self._names: set[str] = set()
 
     def label(self, event: ToolEvent, *, proven: bool) -> str:
-        """The label value for the tool of an event. proven: the event's call was neither rejected nor refused."""
+        """The label value for the tool of an event. proven: an upstream took the event's call."""
         if event.tool is None:
             return NONE
         name = event.tool[:_CHARACTERS]

@@ -188,13 +188,22 @@ def test_a_hundred_thousand_models_stay_capped(metrics: Metrics) -> None:
     assert grown_kib < 20 * 1024
 
 
-@pytest.mark.parametrize(("outcome", "status"), [("rejected", 404), ("refused", 401)])
+@pytest.mark.parametrize(
+    ("outcome", "status"),
+    [("rejected", 404), ("refused", 401), ("upstream_error", 502), ("upstream_error", None), ("client_gone", None)],
+)
 def test_names_that_were_only_refused_take_no_place(metrics: Metrics, outcome: Outcome, status: int) -> None:
     for number in range(1000):
         take(metrics, model=f"typo-{number}", outcome=outcome, status=status)
     take(metrics, model="right")
 
     assert {labels[1] for labels in values(metrics, d.CALLS)} == {"other", "right"}
+
+
+def test_a_model_that_its_upstream_lists_has_its_place_while_it_fails(metrics: Metrics) -> None:
+    take(metrics, model="listed", model_digest="sha256:1", outcome="upstream_error", status=502)
+
+    assert {labels[1] for labels in values(metrics, d.CALLS)} == {"listed"}
 
 
 def test_metrics_and_ledger_agree(tmp_path: Path, ledger: Ledger) -> None:
