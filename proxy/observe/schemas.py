@@ -35,8 +35,12 @@ class Schemas:
     def __init__(self) -> None:
         self._sets: OrderedDict[bytes, dict[str, Check]] = OrderedDict()
 
-    def fits(self, tools_hash: bytes, tools: Sequence[OfferedTool], name: str | None, arguments: str) -> bool | None:
+    def fits(
+        self, tools_hash: bytes, tools: Sequence[OfferedTool], name: str | None, arguments: str | None
+    ) -> bool | None:
         """Whether a call of the tool `name` is one that was asked for. tools_hash: of `tools`.
+
+        arguments: None = of a custom tool, which takes any text.
 
         A tool that is not on offer, and arguments that are no JSON: no. Without a schema, or with one that cannot be
         read: None.
@@ -44,7 +48,7 @@ class Schemas:
         checks = self._checks(tools_hash, tools)
         if name is None or name not in checks:
             return False if tools else None
-        if len(arguments) > ARGUMENT_CHARACTERS:
+        if arguments is None or len(arguments) > ARGUMENT_CHARACTERS:
             return None
         try:
             value = orjson.loads(arguments)

@@ -137,8 +137,10 @@ class Tools:
         whole = record.outcome == "ok"  # what broke off may have broken off inside the arguments
         events = []
         for position, call in enumerate(meaning.tool_calls[:EVENTS]):
-            valid = self._schemas.fits(tools_hash, transcript.tools, call.name, call.arguments)
-            if not call.arguments_valid:
+            valid = self._schemas.fits(
+                tools_hash, transcript.tools, call.name, None if call.arguments_valid is None else call.arguments
+            )
+            if call.arguments_valid is False:
                 valid = False
             events.append(
                 ToolEvent(

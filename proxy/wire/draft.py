@@ -18,17 +18,19 @@ _LENIENT_TRIES: Final = 1000  # that may fail in one answer: each costs 10 us, a
 class CallDraft:
     """A tool call whose argument text comes in fragments."""
 
-    __slots__ = ("arguments", "id", "name")
+    __slots__ = ("arguments", "custom", "id", "name")
 
     def __init__(self, call_id: str | None, name: str | None) -> None:
         self.id = call_id
         self.name = name
         self.arguments: list[str] = []
+        self.custom = False  # OpenAI's custom tools take text, not JSON
 
     def settle(self) -> ToolCall:
         """The call as it stands."""
         arguments = foreign.clean_text("".join(self.arguments))
-        return ToolCall(id=self.id, name=self.name, arguments=arguments, arguments_valid=foreign.is_json(arguments))
+        valid = None if self.custom else foreign.is_json(arguments)
+        return ToolCall(id=self.id, name=self.name, arguments=arguments, arguments_valid=valid)
 
 
 class Draft:

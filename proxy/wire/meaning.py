@@ -27,7 +27,7 @@ class ToolCall(msgspec.Struct, frozen=True, kw_only=True):
     id: str | None  # not unique: Ollama's are 8 characters, LiteLLM repeats indexes
     name: str | None
     arguments: str  # the JSON text as sent; native Ollama sends an object, which is written out here
-    arguments_valid: bool  # the text is one JSON value
+    arguments_valid: bool | None  # the text is one JSON value; None = a custom tool's: any text will do
 
 
 class WireError(msgspec.Struct, frozen=True, kw_only=True):

@@ -164,6 +164,8 @@ def _read_choice(draft: Draft, choice: dict[str, Any], where: str) -> tuple[bool
     message = foreign.as_object(choice.get(where))
     # `reasoning` is Ollama's and OpenRouter's name; LiteLLM, vLLM and DeepSeek say `reasoning_content`.
     thought = foreign.as_text(message.get("reasoning")) or foreign.as_text(message.get("reasoning_content"))
+    if not thought and "reasoning_details" in message:
+        thought = _detailed(message["reasoning_details"])
     text, refusal = foreign.text_of(message.get("content")), foreign.as_text(message.get("refusal"))
     draft.reasoning.append(thought)
     draft.refusal.append(refusal)
@@ -177,14 +179,22 @@ def _read_choice(draft: Draft, choice: dict[str, Any], where: str) -> tuple[bool
     return bool(text or refusal or called or spoken.get("data")), bool(thought)
 
 
+def _detailed(details: object) -> str:
+    """Reasoning told in parts only, as by OpenRouter: text or summaries. What is encrypted is no text."""
+    parts = map(foreign.as_object, foreign.as_list(details))
+    return "".join(foreign.as_text(part.get("text")) or foreign.as_text(part.get("summary")) for part in parts)
+
+
 def _read_calls(draft: Draft, message: dict[str, Any]) -> bool:
     fragments = [foreign.as_object(call) for call in foreign.as_list(message.get("tool_calls"))]
     if isinstance(message.get("function_call"), dict):  # the form before tools, 2023
         fragments.append({"function": message["function_call"]})
     for fragment in fragments:
-        function = foreign.as_object(fragment.get("function"))
-        arguments = function.get("arguments")
+        custom = fragment.get("custom")
+        function = foreign.as_object(custom or fragment.get("function"))
+        arguments = function.get("input" if custom else "arguments")
         call = draft.call(_place(draft, fragment), fragment.get("id"), function.get("name"))
+        call.custom = call.custom or bool(custom)
         if arguments:
             call.arguments.append(arguments if isinstance(arguments, str) else foreign.dump_json(arguments))
     return bool(fragments)

@@ -20,6 +20,8 @@ from proxy.wire.usage import is_zero, openai_usage
 _ENDS: Final = frozenset({"response.completed", "response.incomplete", "response.failed", "response.cancelled"})
 # Ollama numbers its responses, resp_0 to resp_999999; others give long random names.
 _OLLAMA_ID: Final = re.compile(r"resp_\d{1,6}")
+_CALLS: Final = ("function_call", "custom_tool_call")  # compared, not hashed: a type may be anything
+_ARGUMENTS: Final = frozenset({"response.function_call_arguments.delta", "response.custom_tool_call_input.delta"})
 _REASONING: Final = frozenset({"response.reasoning_summary_text.delta", "response.reasoning_text.delta"})
 
 
@@ -88,9 +90,10 @@ def _read_output(draft: Draft, output: object) -> None:
         elif kind == "reasoning":
             for part in (*foreign.as_list(item.get("summary")), *foreign.as_list(item.get("content"))):
                 _append(draft.reasoning, foreign.as_object(part).get("text"))
-        elif kind == "function_call":
+        elif kind in _CALLS:
             call = draft.call(place, item.get("call_id"), item.get("name"))
-            call.arguments.append(foreign.as_text(item.get("arguments")))
+            call.custom = kind == "custom_tool_call"
+            call.arguments.append(foreign.as_text(item.get("input" if call.custom else "arguments")))
 
 
 def _append(parts: list[str], text: object) -> None:
@@ -106,7 +109,7 @@ def _read_delta(draft: Draft, kind: str, said: dict[str, Any], index: int, end: 
         draft.reasoning.append(delta)
     elif kind == "response.refusal.delta":
         draft.refusal.append(delta)
-    elif kind == "response.function_call_arguments.delta":
+    elif kind in _ARGUMENTS:
         draft.call(foreign.as_text(said.get("item_id")), None, None).arguments.append(delta)
     elif kind == "response.output_item.added":
         delta = _read_added(draft, foreign.as_object(said.get("item")))
@@ -118,9 +121,10 @@ def _read_delta(draft: Draft, kind: str, said: dict[str, Any], index: int, end: 
 
 def _read_added(draft: Draft, item: dict[str, Any]) -> str:
     """The called tool's name, which the model made; empty for other items."""
-    if item.get("type") != "function_call":
+    if item.get("type") not in _CALLS:
         return ""
     call = draft.call(foreign.as_text(item.get("id")), item.get("call_id"), item.get("name"))
+    call.custom = item.get("type") == "custom_tool_call"
     return call.name or ""
 
 

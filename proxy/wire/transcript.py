@@ -101,8 +101,9 @@ def _called(message: dict[str, Any]) -> Iterator[Line]:
     if isinstance(message.get("function_call"), dict):  # the form before tools, 2023
         calls.append({"function": message["function_call"]})
     for call in calls:
-        function = foreign.as_object(call.get("function"))
-        yield _call(function.get("arguments"), function.get("name"), call.get("id"))
+        custom = foreign.as_object(call.get("custom"))
+        function = custom or foreign.as_object(call.get("function"))
+        yield _call(function.get("input" if custom else "arguments"), function.get("name"), call.get("id"))
 
 
 def _messages(said: dict[str, Any], system: list[str]) -> Iterator[Line]:
@@ -193,7 +194,7 @@ def _offered(said: dict[str, Any]) -> list[Any]:
 def _tool(said: object) -> OfferedTool | None:
     """One tool on offer. Tools that the server itself runs have a type and perhaps no name."""
     tool = foreign.as_object(said)
-    inner = tool.get("function")
+    inner = tool.get("function", tool.get("custom"))
     function = inner if isinstance(inner, dict) else tool
     name = foreign.as_name(function.get("name")) or foreign.as_name(tool.get("type"))
     if name is None:

@@ -127,3 +127,10 @@ def test_as_the_package_judges(schema: Any, value: Any) -> None:
 @given(st.dictionaries(st.sampled_from(["type", "items", "$ref", "properties", "enum", "if", "contains"]), JSON), JSON)
 def test_foreign_schemas_raise_nothing(schema: Any, value: Any) -> None:
     assert fits(schema, orjson.dumps(value).decode()) in (True, False, None)
+
+
+def test_of_a_custom_tools_text_only_the_name_is_judged() -> None:
+    schemas, tools = Schemas(), [OfferedTool("sql", None)]
+
+    assert schemas.fits(b"hash", tools, "sql", None) is None
+    assert schemas.fits(b"hash", tools, "other", None) is False

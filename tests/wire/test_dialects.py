@@ -60,6 +60,59 @@ def test_argument_fragments_are_joined_by_index() -> None:
     assert draft.token_ends == [100, 200, 300, 400]
 
 
+def test_custom_tools_take_text() -> None:
+    """OpenAI's `custom` tools: `input` in place of `arguments`, and no JSON."""
+    streamed = read(
+        "openai_chat",
+        delta(tool_calls=[{"index": 0, "id": "a", "type": "custom", "custom": {"name": "sql", "input": ""}}]),
+        delta(tool_calls=[{"index": 0, "custom": {"input": "SELECT"}}]),
+        delta(tool_calls=[{"index": 0, "custom": {"input": " 1"}}]),
+    )
+    plain = read_whole("openai_chat", {"choices": [{"index": 0, "message": {
+        "tool_calls": [{"id": "a", "type": "custom", "custom": {"name": "sql", "input": "SELECT 1"}}]}}]})  # fmt: skip
+
+    expected = [ToolCall(id="a", name="sql", arguments="SELECT 1", arguments_valid=None)]
+    assert [call.settle() for call in streamed.calls] == expected
+    assert [call.settle() for call in plain.calls] == expected
+    assert streamed.token_ends == [100, 200, 300]
+
+
+def test_custom_tools_of_responses_take_text() -> None:
+    item = {"type": "custom_tool_call", "id": "ctc_1", "call_id": "a", "name": "sql", "input": ""}
+    done = {"type": "response.completed", "response": {"status": "completed", "output": [item | {"input": "SELECT 1"}]}}
+    events = [
+        {"type": "response.output_item.added", "item": item},
+        {"type": "response.custom_tool_call_input.delta", "item_id": "ctc_1", "delta": "SELECT"},
+        {"type": "response.custom_tool_call_input.delta", "item_id": "ctc_1", "delta": " 1"},
+    ]
+    expected = [ToolCall(id="a", name="sql", arguments="SELECT 1", arguments_valid=None)]
+
+    broken_off, whole = read("openai_responses", *events), read("openai_responses", *events, done)
+
+    assert [call.settle() for call in broken_off.calls] == expected
+    assert [call.settle() for call in whole.calls] == expected
+    assert broken_off.token_ends == [100, 200, 300]
+
+
+def test_reasoning_in_details_is_read_once() -> None:
+    """OpenRouter tells it twice, or in `reasoning_details` alone; what is encrypted is no text."""
+    details = [{"type": "reasoning.text", "text": "Let me"}, {"type": "reasoning.encrypted", "data": "AAAA"}]
+    summary = [{"type": "reasoning.summary", "summary": " think"}]
+    draft = read(
+        "openai_chat",
+        delta(reasoning_details=details),
+        delta(reasoning=" now", reasoning_details=[{"type": "reasoning.text", "text": " now"}]),
+        delta(reasoning_details=summary),
+        delta(content="Yes", reasoning_details=[{"type": "reasoning.encrypted", "data": "BBBB"}]),
+        delta(reasoning_details="rubbish"),
+    )
+
+    assert ("".join(draft.reasoning), "".join(draft.text)) == ("Let me now think", "Yes")
+    assert draft.token_ends == [100, 200, 300, 400]
+    assert draft.first_answer_token is not None
+    assert draft.first_answer_token.event == 3
+
+
 def test_a_role_only_opener_and_junk_are_no_tokens() -> None:
     draft = read("openai_chat", delta(role="assistant", content=""), delta(content=None), delta(content="a"))
     assert draft.first_token is not None

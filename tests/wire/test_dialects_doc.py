@@ -96,6 +96,9 @@ def ending(kind: str) -> list[Any]:
 
 
 CALL = {"name": "f", "arguments": '{"a":1}'}
+CUSTOM = {"name": "f", "input": '{"a":1}'}
+INPUT = {"type": "response.custom_tool_call_input.delta", "item_id": "i", "delta": '{"a":1}'}
+ADDED_CUSTOM = {"type": "response.output_item.added", "item": {"type": "custom_tool_call", "id": "i", "name": "f"}}
 LOGPROB = {"logprob": -0.5}
 COST = b"x-litellm-response-cost: 0.5"
 ARGUMENTS = {"type": "response.function_call_arguments.delta", "item_id": "i", "delta": '{"a":1}'}
@@ -150,6 +153,8 @@ CELLS: dict[tuple[str, str], dict[str, Answer]] = {
     ("reasoning", "openai_chat"): {
         "reasoning": [choice(delta={"reasoning": "X"})],
         "reasoning_content": [choice(delta={"reasoning_content": "X"})],
+        "reasoning_details[].text": [choice(delta={"reasoning_details": [{"type": "reasoning.text", "text": "X"}]})],
+        "reasoning_details[].summary": message(reasoning_details=[{"type": "reasoning.summary", "summary": "X"}]),
     },
     ("reasoning", "openai_responses"): {
         "reasoning": item("reasoning", summary=[{"text": "X"}]),
@@ -164,11 +169,15 @@ CELLS: dict[tuple[str, str], dict[str, Answer]] = {
     ("reasoning", "ollama_generate"): {"thinking": [{"thinking": "X"}]},
     ("tool calls", "openai_chat"): {
         "tool_calls": message(tool_calls=[{"id": "t", "function": CALL}]),
+        "function.arguments": message(tool_calls=[{"id": "t", "function": CALL}]),
+        "custom.input": message(tool_calls=[{"id": "t", "custom": CUSTOM}]),
         "function_call": message(function_call=CALL),
     },
     ("tool calls", "openai_responses"): {
         "function_call": item("function_call", call_id="t", **CALL),
+        "custom_tool_call": item("custom_tool_call", call_id="t", **CUSTOM),
         "response.function_call_arguments.delta": [ADDED, ARGUMENTS],
+        "response.custom_tool_call_input.delta": [ADDED_CUSTOM, INPUT],
     },
     ("tool calls", "anthropic_messages"): {
         "tool_use": {"content": [{"type": "tool_use", "id": "t", "name": "f", "input": {"a": 1}}]},

@@ -128,3 +128,18 @@ def test_flags_names_and_old_forms() -> None:
 
 def test_other_dialects_have_none() -> None:
     assert read_transcript({"messages": [{"role": "user"}]}, "openai_embeddings") is EMPTY
+
+
+def test_custom_tools_offered_called_and_answered() -> None:
+    said = {
+        "tools": [{"type": "custom", "custom": {"name": "sql", "format": {"type": "text"}}}],
+        "messages": [
+            {"role": "assistant", "tool_calls": [
+                {"id": "a", "type": "custom", "custom": {"name": "sql", "input": "SELECT 1"}}]},
+            {"role": "tool", "tool_call_id": "a", "content": "1"},
+        ],
+    }  # fmt: skip
+    found = read_transcript(said, "openai_chat")
+
+    assert [(tool.name, tool.schema) for tool in found.tools] == [("sql", None)]
+    assert found.lines[1:] == (Line("call", "SELECT 1", "sql", "a"), Line("result", "1", None, "a"))
