@@ -105,6 +105,7 @@ async def serve(arguments: ChildArguments, config: Config, upstreams: tuple[Reso
     observing = Observing(
         config, sinks, guards, watcher.kind, watcher=watcher, opened=opened,
         signalling=drift, reader=drift,
+        keys={one.name: one.key.encode("latin-1") for one in upstreams if one.key is not None},
     )  # fmt: skip
     Scrape(metrics, observing, watcher, outputs, exports, Path(config.data))
     health = Health(

@@ -14,7 +14,8 @@ from __future__ import annotations
 import os
 import time
 from binascii import crc32
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, Final, Protocol, cast
 
 import msgspec
@@ -77,13 +78,14 @@ class Interpreter:
         estimate_tokens: bool = False,
         attribution: Attribution | None = None,
         signalling: SignalMaker | None = None,
+        keys: Mapping[str, bytes] = MappingProxyType({}),
         clock: Callable[[], float] = time.time,
     ) -> None:
         """`prices` None: pricing could not be set up; each cost is then unknown and says so.
 
         signalling: makes the signals of answers; None = nobody does.
         watcher: says which model answered; None = nobody does. attribution: None = one with a key of its own.
-        clock: Unix time, to know what is caught up with.
+        keys: upstream -> its key, which is in nothing that we tell. clock: Unix time, to know what is caught up with.
         """
         self.unscored = 0  # answers that were not scored, as they were caught up with
         self._guards = guards
@@ -93,6 +95,7 @@ class Interpreter:
         self._estimate_tokens = estimate_tokens
         self._attribution = attribution or Attribution(guards, os.urandom(32))
         self._signalling = signalling
+        self._keys = keys
         self._clock = clock
 
     def observed(self, frame: Frame) -> Observed | None:
@@ -101,7 +104,7 @@ class Interpreter:
             self._guards.force("reading")
             exchange = frame.exchange()
             request = request_object(exchange)
-            record, meaning = read_call(exchange, request)
+            record, meaning = read_call(exchange, request, hidden=self._keys.get(exchange.finished.upstream or ""))
         except Exception as error:
             return self._bare(frame, error)
         record = self._valued(self._stamped(record), meaning, exchange)

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, Protocol
 
 from proxy.core.config import Config
@@ -68,12 +69,16 @@ class Observing:
         probed: Probed,
         *,
         watcher: Watcher | None = None,
+        keys: Mapping[str, bytes] = MappingProxyType({}),
         opened: Opened = lambda _: None,
         signalling: Signals | None = None,
         reader: LedgerTurn | None = None,
         price_file: Callable[[], Path | None] = installed_price_file,
     ) -> None:
-        """watcher: stamps calls with their model, and its changes are kept; None = nobody watches."""
+        """watcher: stamps calls with their model, and its changes are kept; None = nobody watches.
+
+        keys: upstream -> its key, should an answer repeat it.
+        """
         self.state = ObserverState()
         self.changes = ChangeCounts(watcher.names if watcher is not None else ())
         self.guards = guards
@@ -82,6 +87,7 @@ class Observing:
         self._sinks = sinks
         self._probed = probed
         self._watcher = watcher
+        self._keys = keys
         self._signalling, self._reader = signalling, reader
         self._keeper: Keeper | None = None
         self._opened = opened
@@ -201,6 +207,7 @@ class Observing:
             self._prices,
             self._probed,
             watcher=self._watcher,
+            keys=self._keys,
             estimate_tokens=self._config.estimate_tokens,
             signalling=self._signalling,
             attribution=Attribution(self.guards, self._key(), baggage=self._config.observer.baggage),

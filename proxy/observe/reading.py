@@ -28,11 +28,16 @@ _USER_AGENT_CHARACTERS = 512  # longest seen: 400
 _NS = 1e-9
 
 
-def read_call(exchange: Exchange, request: dict[str, Any] | UnsetType | None = UNSET) -> tuple[CallRecord, Meaning]:
-    """The call's record, without its cost, and its meaning. request: what `request_object` gave, if it was asked."""
+def read_call(
+    exchange: Exchange, request: dict[str, Any] | UnsetType | None = UNSET, *, hidden: bytes | None = None
+) -> tuple[CallRecord, Meaning]:
+    """The call's record, without its cost, and its meaning. request: what `request_object` gave, if it was asked.
+
+    hidden: the upstream's key, should its answer repeat it.
+    """
     finished = exchange.finished
     route = match(finished.target)
-    looked = look_at(exchange)
+    looked = look_at(exchange, hidden=hidden)
     meaning = _honest(read_meaning(exchange, route, looked, request), exchange)
     pace = pace_of(meaning, looked, exchange.pieces)
     verdict = judge(finished, meaning)

@@ -65,6 +65,7 @@ class Call:
         "began_at",
         "ended",
         "headers_at",
+        "hidden",
         "last_read_at",
         "notes",
         "request_head",
@@ -95,6 +96,7 @@ class Call:
             target=target if target.isascii() else _foreign(target),
         )
         self.request_head = self.answer_head = b""
+        self.hidden: bytes | None = None  # the upstream's key: in nothing that is kept of its answer
         self.secrets: list[bytes] = []  # struck out of what is kept of an error: servers like to repeat a wrong key
         self.sent_at: float | None = None
         self.headers_at: float | None = None
@@ -245,13 +247,20 @@ class Call:
         """The answer as kept; notes what was left out of its middle."""
         head = b"".join((*self._answer_blocks, *self._answer))
         if self._answer_tail is None:
+            head = self._without_key(head)
             return head if (self.notes.status or 0) < 400 else self._struck(head)
         tail = b"".join(self._answer_tail)
         tail = tail[max(len(tail) - self._settings.answer_bytes // 4, 0) :]
         cut = self._answer_bytes - len(head) - len(tail)
         if cut:
             self.notes.answer_cut, self.notes.answer_head_kept = cut, len(head)
-        return head + tail
+        return self._without_key(head) + self._without_key(tail)
+
+    def _without_key(self, body: bytes) -> bytes:
+        """Its length stays: pieces are found by it."""
+        if self.hidden is None or self.hidden not in body:
+            return body
+        return body.replace(self.hidden, b"*" * len(self.hidden))
 
 
 def _foreign(target: str) -> str:

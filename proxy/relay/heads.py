@@ -306,7 +306,8 @@ class AnswerHead:
 
     def strike(self, secret: bytes) -> None:
         """Blank a secret of ours wherever an upstream repeats it."""
-        self._lines[:] = [line.replace(secret, b"*" * len(secret)) for line in self._lines]
+        if any(secret in line for line in self._lines):
+            self._lines[:] = [line.replace(secret, b"*" * len(secret)) for line in self._lines]
 
     def frame(self, framing: Framing, *, length: int = 0) -> None:
         """Tell the body's end in another way than the upstream did."""

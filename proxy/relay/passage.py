@@ -258,8 +258,8 @@ class Passage:
         if self._injected and status == 200 and head.readable_events:
             path = call.notes.target.partition("?")[0]
             self._filter = UsageFilter(unasked_style(path, litellm=head.from_litellm))
-        if self._upstream.key is not None and status >= 400:
-            self._hide_key(self._upstream.key.encode("latin-1"), head)
+        if self._upstream.key is not None:
+            self._hide_key(self._upstream.key.encode("latin-1"), head, in_body=status >= 400)
         call.answer_head = head.kept()
         if isinstance(self._filter, UsageFilter) and head.length is not None:
             # A length of its own, from which something may be taken out: the rest's length is known at its end.
@@ -272,11 +272,15 @@ class Passage:
         self._chunked_in = head.chunked_in
         self._by_chunk = head.chunked_in and head.framing == "chunked"  # a whole chunk may pass as it is
 
-    def _hide_key(self, key: bytes, head: AnswerHead) -> None:
-        """Servers like to repeat a wrong key in their error: ours reaches neither the client nor the journal."""
-        self._filter = KeyFilter(key)  # it keeps every length
+    def _hide_key(self, key: bytes, head: AnswerHead, *, in_body: bool) -> None:
+        """Servers like to repeat a wrong key in their error: ours reaches neither the client nor the journal.
+
+        The body of an answer that is no error passes as it is; what is kept of it lacks the key, too.
+        """
+        if in_body:
+            self._filter = KeyFilter(key)  # it keeps every length
         head.strike(key)
-        self._call.secrets = [*self._call.secrets, key]
+        self._call.hidden = key
 
     def _take_held(self, out: bytes) -> bytes | None:
         """Keep `out` back; at the end give all that was held, its length told in the head. None: not yet."""

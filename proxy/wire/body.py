@@ -54,8 +54,11 @@ class Looked(msgspec.Struct, frozen=True, kw_only=True):
         return self.ends if self.ends is not None else list(accumulate([size for _, size in pieces]))
 
 
-def look_at(exchange: Exchange) -> Looked:
-    """The answer's body of a call. Packed bodies behind a gap cannot be unpacked: only what is before it is read."""
+def look_at(exchange: Exchange, *, hidden: bytes | None = None) -> Looked:
+    """The answer's body of a call. Packed bodies behind a gap cannot be unpacked: only what is before it is read.
+
+    hidden: what must not be seen in a packed body, where the relay cannot see it; as many stars take its place.
+    """
     finished = exchange.finished
     content_type, encoding = "", ""
     for name, value in parse_head(exchange.answer_head):
@@ -75,8 +78,9 @@ def look_at(exchange: Exchange) -> Looked:
         )
     kept = exchange.answer_body[: finished.answer_head_kept] if cut else exchange.answer_body
     unpacked = unpack(_as_read(kept, exchange.pieces), codings)
+    body = unpacked.body.replace(hidden, b"*" * len(hidden)) if hidden else unpacked.body
     return Looked(
-        body=unpacked.body,
+        body=body,
         content_type=content_type,
         gap_at=len(unpacked.body) if cut else None,
         ends=unpacked.ends,

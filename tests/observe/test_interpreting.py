@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import zlib
 from collections.abc import Mapping
 
 import msgspec
@@ -147,3 +149,18 @@ def test_what_would_not_have_been_scored_is_not_counted_as_left_out() -> None:
     interpreter, scoring = observed_at(31.0, ["odd"])
 
     assert (scoring.left_out, interpreter.unscored) == (["odd"], 0)
+
+
+@pytest.mark.parametrize("coding", [b"gzip", b"deflate"])
+def test_a_key_in_a_packed_error_is_in_nothing_that_is_told(coding: bytes) -> None:
+    key = b"upstream+key/of no known form"
+    said = b'{"error":{"message":"wrong: %b"}}' % key
+    packed = gzip.compress(said) if coding == b"gzip" else zlib.compress(said)
+    finished = msgspec.structs.replace(FINISHED, status=401, upstream_status=401)
+    head = JSON_HEAD + b"Content-Encoding: %b\r\n" % coding
+    refused = Frame(frames.FINISHED, msgspec.json.encode(finished), JSON_HEAD, REQUEST, head, packed, b"")
+
+    found = Interpreter(Guards(), None, lambda _: None, keys={"default": key}).observed(refused)
+
+    assert found is not None
+    assert found.record.error_message == "wrong: " + "*" * len(key)

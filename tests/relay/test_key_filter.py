@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proxy.core.config import Journal
 from proxy.relay.key_filter import KeyFilter
 
 from .conftest import MakeRelay
@@ -46,6 +48,21 @@ async def test_neither_the_client_nor_the_journal_gets_it(make_relay: MakeRelay)
         assert (answer.status, answer.body) == (401, told.replace(KEY, b"*" * len(KEY)))
         assert KEY not in answer.raw_head
         assert KEY not in exchange.answer_head + exchange.answer_body
+
+
+@pytest.mark.parametrize("keep", [1_000_000, 400])
+async def test_an_answer_that_is_no_error_passes_whole_and_is_kept_without_it(make_relay: MakeRelay, keep: int) -> None:
+    said = b'{"you sent":"%b"%b,"and":"%b"}' % (KEY, b" " * 1000, KEY)
+    whole = b"HTTP/1.1 200 OK\r\nX-Told: %b\r\nContent-Length: %d\r\n\r\n%b" % (KEY, len(said), said)
+    async with Scripted(answers(whole)) as server:
+        rig = await make_relay((upstream(server.port, key=KEY.decode()),), journal=Journal(answer_bytes=keep))
+        answer = await ask(rig.port, chat())
+        exchange = await rig.last()
+
+    assert (answer.status, answer.body) == (200, said)
+    assert answer.value(b"x-told") == b"*" * len(KEY)
+    assert KEY not in exchange.answer_head + exchange.answer_body
+    assert len(exchange.answer_body) + exchange.finished.answer_cut == len(said)
 
 
 async def test_a_head_request_keeps_its_length(make_relay: MakeRelay) -> None:
