@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -16,7 +16,7 @@ from proxy.analyse.drift.known import KnownLanes
 from proxy.cli.call_table import printable
 from proxy.core.errors import LedgerError
 from proxy.core.event import Event
-from proxy.store import LedgerReader, UpstreamChanges, open_ledger, open_reader
+from proxy.store import LedgerReader, StoredCall, UpstreamChanges, open_ledger, open_reader
 
 _EFFECTS: Final = {
     "output": "The answers are not what they were.",
@@ -53,6 +53,8 @@ def status_table(found: list[dict[str, Any]]) -> list[str]:
         )
         for one in found
     ]  # fmt: skip
+    if not rows:
+        return ["no answers yet: each route and model is watched from its first answer on"]
     titles = ("STATE", "ROUTE", "MODEL", "DIGEST", "ANSWERS", "BASELINE", "QUALITY", "ALARMS")
     return _table(titles, rows)
 
@@ -65,12 +67,13 @@ def events(directory: Path, last: int) -> list[Event]:
 
 def event_table(found: list[Event]) -> list[str]:
     """Lines for people."""
+    if not found:
+        return ["nothing yet: the first event is the baseline of a route and model"]
     titles = ("ID", "AT", "EVENT", "WHAT", "SEVERITY", "ROUTE", "MODEL", "BEFORE", "AFTER")
     rows = [
         (
             str(event.event_id), _local(event.at_unix_ns), event.kind.removeprefix("drift_"),
-            str(event.details.get("subject", "-")), str(event.details.get("severity", "-")),
-            str(event.details.get("route", "-")),
+            *_what(event), str(event.details.get("route", "-")),
             *(printable(text or "-") for text in (event.model, event.before, event.after)),
         )
         for event in found
@@ -82,6 +85,8 @@ def explained(directory: Path, event_id: int) -> Iterator[str]:
     """An event in words."""
     with _reading(directory) as reader:
         event = _of_id(reader, event_id)
+        seen_at = {event.details.get(name) for name in ("since_call_id", "call_id")}
+        calls = reader.calls_of([str(call_id) for call_id in {*seen_at, *event.details.get("examples", ())}])
         others = [
             other
             for other in reader.events(last=1000)
@@ -89,18 +94,26 @@ def explained(directory: Path, event_id: int) -> Iterator[str]:
         ]
     told = event.details
     word = event.kind.removeprefix("drift_")
-    yield f"Event {event.event_id}, {_local(event.at_unix_ns)}: {word}, {told.get('subject')}"
+    what = "" if event.kind == "drift_baseline" else f", {told.get('subject')}"
+    yield f"Event {event.event_id}, {_local(event.at_unix_ns)}: {word}{what}"
     yield f"  {told.get('route')}  {printable(event.model or '-')}  {str(told.get('digest', ''))[:12]}".rstrip()
     if event.kind == "drift_raised":
         yield f"  {_EFFECTS.get(str(told.get('kind')), '')} Severity: {told.get('severity')}."
         yield f"  Evidence {told.get('evidence')} nats; an alarm needs {told.get('level')} and a margin by kind."
-    yield f"  Since call {told.get('since_call_id')}; seen at call {told.get('call_id')}."
-    yield f"  Against baseline {told.get('version')}."
+    if "since_call_id" in told:
+        yield f"  Since call {_call(told['since_call_id'], calls)}"
+        yield f"  Seen at call {_call(told.get('call_id'), calls)}"
+    if event.kind == "drift_accepted":
+        yield f"  Event {told.get('accepted')} was accepted: a new baseline is learned."
+    elif event.kind == "drift_baseline":
+        yield f"  Baseline {told.get('version')} is learned."
+    else:
+        yield f"  Against baseline {told.get('version')}."
     for signal in told.get("signals", ()):
-        moved = f", moved by {signal['moved']:+.2f} standard deviations" if "moved" in signal else ""
-        yield f"    {printable(str(signal['name']))}: {signal['before']:.4g} -> {signal['after']:.4g}{moved}"
-    for call_id in told.get("examples", ()):
-        yield f"  example: {call_id}"
+        yield f"    {_moved(signal, share=told.get('kind') == 'share')}"
+    if event.kind == "drift_raised":
+        for call_id in told.get("examples", ()):
+            yield f"  example: {_call(call_id, calls)}"
     for other in others:
         yield (
             f"  near in time: {other.kind} of {printable(other.model or other.upstream or '-')}:"
@@ -108,6 +121,38 @@ def explained(directory: Path, event_id: int) -> Iterator[str]:
         )
     if event.kind == "drift_raised":
         yield f"  Meant to be so? sightglass drift accept {event.event_id}"
+
+
+def _what(event: Event) -> tuple[str, str]:
+    """Subject and severity, where there are such."""
+    if event.kind == "drift_baseline":
+        return f"version {event.details.get('version', 1)}", "-"
+    severity = str(event.details.get("severity", "-")) if event.kind == "drift_raised" else "-"
+    return str(event.details.get("subject", "-")), severity
+
+
+def _moved(signal: Mapping[str, Any], *, share: bool) -> str:
+    name = printable(str(signal["name"]))
+    if share:
+        return f"{name}: {signal['before']:.1%} of the answers -> {signal['after']:.1%}"
+    moved = f", moved by {signal['moved']:+.2f} standard deviations" if "moved" in signal else ""
+    return f"{name}: {signal['before']:.4g} -> {signal['after']:.4g}{moved}"
+
+
+def _call(call_id: object, calls: Mapping[str, StoredCall]) -> str:
+    """A call with what helps to find it elsewhere; its id alone, where the ledger does not have it any more."""
+    stored = calls.get(str(call_id))
+    if stored is None:
+        return str(call_id)
+    record = stored.record
+    parts = [_local(record.started_unix_ns)]
+    if record.completion_tokens is not None:
+        parts.append(f"{record.completion_tokens} tokens")
+    if record.duration_s is not None:
+        parts.append(f"{record.duration_s:.2f} s")
+    if record.finish_reason is not None:
+        parts.append(printable(record.finish_reason))
+    return f"{call_id}  ({', '.join(parts)})"
 
 
 def accept(directory: Path, event_id: int) -> str:

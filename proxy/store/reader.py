@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -50,6 +50,11 @@ class LedgerReader:
     def calls_after(self, seq: int, *, limit: int = 1000) -> list[StoredCall]:
         """Calls committed after the one numbered `seq` (0 = all), oldest first, at most `limit`."""
         return self._stored(select(calls).where(calls.c.seq > seq).order_by(calls.c.seq).limit(limit))
+
+    def calls_of(self, call_ids: Sequence[str]) -> dict[str, StoredCall]:
+        """Those of these calls that the ledger has, by id."""
+        found = self._stored(select(calls).where(calls.c.call_id.in_(call_ids)))
+        return {stored.record.call_id: stored for stored in found}
 
     def totals(self) -> Totals:
         """Sums over every call of the ledger; reads it all."""
