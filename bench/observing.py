@@ -143,7 +143,7 @@ class Desk:
         self._outputs = LogOutputs(config.log, fd=self._silence, otlp=otlp_output(telemetry.logs))
         self._exports = Exports(telemetry, otel, (UPSTREAM,), watcher.kind, guards)
         metrics = Metrics(("default",))
-        self._drift = open_drift(config, guards, metrics) if drift else None
+        self._drift = open_drift(config, guards, metrics, self._exports) if drift else None
         sinks: tuple[Sink, ...] = (metrics, CallLog(config.log, self._outputs), *self._exports.sinks)
         if self._drift is not None:
             self._drift.recall(self._ledger)
