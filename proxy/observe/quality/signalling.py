@@ -6,7 +6,8 @@ What a lane (route, model, digest) learned from its own first answers lives here
 from __future__ import annotations
 
 import hashlib
-from collections import OrderedDict, deque
+from bisect import bisect_right, insort
+from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
@@ -43,7 +44,7 @@ class Kept(Protocol):
 class _Lane:
     def __init__(self) -> None:
         self.references = References()
-        self.ends: deque[float] = deque(maxlen=_ENDS)
+        self.ends: list[float] = []  # Unix times at which calls ended, the latest of them, ascending
 
 
 class Signalling:
@@ -169,6 +170,8 @@ def _beside(lane: _Lane, record: CallRecord) -> int | None:
     if record.duration_s is None:
         return None
     started_s = record.started_unix_ns / 1e9
-    beside = sum(end > started_s for end in lane.ends)
-    lane.ends.append(started_s + record.duration_s)
+    beside = len(lane.ends) - bisect_right(lane.ends, started_s)
+    insort(lane.ends, started_s + record.duration_s)
+    if len(lane.ends) > _ENDS:
+        del lane.ends[0]
     return beside

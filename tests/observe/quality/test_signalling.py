@@ -1,5 +1,7 @@
 """From a call to its row of signals: which calls have one, and that a score is among it."""
 
+import random
+
 import pytest
 from msgspec.structs import replace
 
@@ -32,3 +34,31 @@ def test_an_answer_has_a_row_with_its_score():
 )
 def test_what_is_no_answer_of_the_model_to_its_users_has_none(changes):
     assert Signalling().row(replace(_RECORD, **changes), _MEANING, _REQUEST) is None
+
+
+def test_what_was_not_scored_still_ran_beside_others():
+    signalling = Signalling()
+    other = replace(_RECORD, call_id="d", started_unix_ns=500_000_000)
+
+    assert signalling.passed(_RECORD, _MEANING)  # ends at 1 s
+    row = signalling.row(other, _MEANING, _REQUEST)
+
+    assert row is not None
+    assert row.in_flight == 1
+    assert not signalling.passed(replace(_RECORD, outcome="incomplete"), _MEANING)
+    assert signalling.known["latency"] == 1
+
+
+def test_those_beside_are_counted_whatever_the_order_of_their_ends():
+    """As by looking at each of the calls that ended before; those that ended long ago are forgotten."""
+    chance, signalling, ends = random.Random(1), Signalling(), []
+
+    for number in range(300):
+        started_s, duration_s = number * 0.1, chance.choice((0.05, 0.5, 2.0))
+        record = replace(_RECORD, started_unix_ns=round(started_s * 1e9), duration_s=duration_s)
+
+        row = signalling.row(record, _MEANING, _REQUEST)
+
+        assert row is not None
+        assert row.in_flight == sum(end > record.started_unix_ns / 1e9 for end in ends)
+        ends.append(record.started_unix_ns / 1e9 + duration_s)
