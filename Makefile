@@ -9,9 +9,6 @@ BIN := $(VENV)/bin
 # The real LiteLLM that tests/litellm_proxy needs: 740 MB. In CI always, else where it was once asked for.
 LITELLM := $(if $(or $(filter true 1,$(CI)),$(wildcard .venv-litellm/bin/litellm)),.venv-litellm/.done)
 
-# Whole products and their timing: one after the other. All other tests share the cores, file by file.
-APART := tests/e2e tests/litellm_proxy tests/bench tests/supervisor tests/config
-
 help:  ## list what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/'
 
@@ -21,8 +18,7 @@ run: setup  ## start Sightglass; with no Ollama at the configured address, besid
 	@$(BIN)/sightglass demo
 
 test: $(VENV)/.dev $(LITELLM)  ## the whole suite
-	$(BIN)/python -m pytest -q -rs --no-fold-skipped -n 2 --dist loadfile $(APART:%=--ignore=%)
-	$(BIN)/python -m pytest -q -rs --no-fold-skipped $(APART)
+	$(BIN)/python -m pytest -q -rs --no-fold-skipped -n 2 --dist loadscope --no-loadscope-reorder
 
 litellm: .venv-litellm/.done  ## a real LiteLLM (740 MB) in an environment of its own; from then on, test uses it
 

@@ -11,9 +11,9 @@ from bench.kill import play
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 
-async def test_twenty_kills_lose_nothing(tmp_path: Path) -> None:
+async def test_twelve_kills_lose_nothing(tmp_path: Path) -> None:
     # How fast it is back is for the bench to say: on a busy machine a start takes many times its processor time.
-    played = await play(20, seed=20261121, folder=tmp_path, back_within_s=20.0)
+    played = await play(12, seed=20261121, folder=tmp_path, back_within_s=20.0)
 
     assert [(each.target, each.troubles) for each in played if each.troubles] == []
-    assert sum(each.whole for each in played) > 2000
+    assert sum(each.whole for each in played) > 1000
