@@ -31,12 +31,13 @@ def main() -> None:
         frozenset(filter(None, options.faults.split(","))),
     )  # fmt: skip
     global _materials
-    _materials = read_materials(options.data, options.split)
+    _materials = read_materials(options.data, options.split, options.fold)
     traffics = tuple(kind for kind in KINDS if kind in options.traffics.split(","))
     seeds = options.seeds or (1 if options.quick else 4)
-    todo = bases(_materials, traffics, seeds=seeds, models=options.models or (2 if options.quick else None))
+    todo = bases(_materials, traffics, seeds=seeds, models=options.models or (2 if options.quick else None),
+                 apart=options.apart)  # fmt: skip
     calm, found = _run_all(todo, plan, options.jobs)
-    print(f"split {options.split}, {len(todo)} streams, {time.monotonic() - begun:.0f} s\n")
+    print(f"split {options.split}, fold {options.fold}, {len(todo)} streams, {time.monotonic() - begun:.0f} s\n")
     print(table.main_table(calm, found, contenders))
     for who in contenders[:1]:
         print(f"\n## Classes: {who}\n\n{table.class_table(found, who)}")
@@ -76,7 +77,9 @@ def _present(names: list[str]) -> tuple[str, ...]:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.drift", description=__doc__)
     parser.add_argument("--data", type=Path, default=DATA, help="directory of the developer split")
-    parser.add_argument("--split", choices=("tune", "validate", "all"), default="tune")
+    parser.add_argument("--split", choices=("tune", "validate", "models", "all"), default="tune")
+    parser.add_argument("--fold", type=int, default=0, help="another split for each number")
+    parser.add_argument("--apart", action="store_true", help="the first 150 answers are to other prompts than the rest")
     parser.add_argument("--quick", action="store_true", help="a first look, within two minutes")
     parser.add_argument("--jobs", type=int, default=max((os.cpu_count() or 2) - 1, 1), help="processes")
     parser.add_argument("--seeds", type=int, help="streams of each base")

@@ -11,10 +11,11 @@ from typing import Any, Final
 
 from bench.drift.answers import Answer, record
 from bench.drift.faults import ALL, Fault, Scene, World
-from bench.drift.material import GREEDY, VENDOR, Material, Materials, Pair
+from bench.drift.material import GREEDY, VENDOR, Material, Materials, Pair, in_split
 from bench.drift.traffic import Kind, Moment, Traffic
 
 WARM_UP: Final = 500
+FIRST_TEXTS: Final = 150  # from which a route learns its words
 AFTER: Final = 1000  # answers after a change that a detector has to find it
 _CHANGE_AT: Final = (650, 1150)
 Record = dict[str, Any]
@@ -28,6 +29,7 @@ class Base:
     model: str
     traffic: Kind
     seed: int
+    apart: bool = False  # whether the answers that a route learns its words from are to other prompts than the rest
 
 
 class Source:
@@ -38,10 +40,18 @@ class Source:
         self.material = _material(base, materials)
         self._rng = Random(f"{base}")
         self.change_at = self._rng.randrange(*_CHANGE_AT)
-        self._traffic = Traffic(base.traffic, self.material.prompts, Random(f"traffic {base}"))
+        first, self._prompts = self.material.prompts, self.material.prompts
+        if base.apart:
+            first = [prompt for prompt in self.material.prompts if in_split(f"apart {prompt.pid}", "tune")]
+            self._prompts = [prompt for prompt in self.material.prompts if in_split(f"apart {prompt.pid}", "validate")]
+        self._traffic = Traffic(base.traffic, first, Random(f"traffic {base}"))
+        self._given = 0
 
     def record(self) -> Record:
         """The next calm one."""
+        if self._given == FIRST_TEXTS:
+            self._traffic.prompts = self._prompts
+        self._given += 1
         return record(self._answer(self._traffic.moment()), self._rng)
 
     def faults(self, most_pairs: int) -> list[tuple[Fault, str | None]]:
@@ -65,7 +75,7 @@ class Source:
         traffic, rng = copy.deepcopy(self._traffic), Random(f"{self.base} {fault.name} {after}")
         scene = Scene(self.material, rng, after)
         if fault.prompts is not None:
-            traffic.prompts = fault.prompts(self.material.prompts, self.material)
+            traffic.prompts = fault.prompts(self._prompts, self.material)
         for since in range(AFTER):
             scene.since = since
             yield record(fault.change(self._answer(traffic.moment()), scene), rng)
@@ -77,7 +87,9 @@ class Source:
         return Answer(moment, text)
 
 
-def bases(materials: Materials, traffics: tuple[Kind, ...], *, seeds: int, models: int | None) -> list[Base]:
+def bases(
+    materials: Materials, traffics: tuple[Kind, ...], *, seeds: int, models: int | None, apart: bool = False
+) -> list[Base]:
     """All calm streams to run: chat models that are the `before` of a pair, and the three special worlds."""
     found: list[Base] = []
     for seed in range(seeds):
@@ -86,10 +98,10 @@ def bases(materials: Materials, traffics: tuple[Kind, ...], *, seeds: int, model
             if models is not None:
                 offset = (seed * len(traffics) + number) * models
                 chosen = [chosen[(offset + step) % len(chosen)] for step in range(min(models, len(chosen)))]
-            found += [Base("chat", model, traffic, seed) for model in chosen]
-            found.append(Base("vendor", VENDOR[0], traffic, seed))
-            found.append(Base("greedy", GREEDY[0], traffic, seed))
-            found.append(Base("json", chosen[seed % len(chosen)], traffic, seed))
+            found += [Base("chat", model, traffic, seed, apart) for model in chosen]
+            found.append(Base("vendor", VENDOR[0], traffic, seed, apart))
+            found.append(Base("greedy", GREEDY[0], traffic, seed, apart))
+            found.append(Base("json", chosen[seed % len(chosen)], traffic, seed, apart))
     return found
 
 

@@ -14,15 +14,15 @@ import numpy.typing as npt
 
 from proxy.analyse.drift import priors
 from proxy.analyse.drift.latency import Latency, Load
-from proxy.analyse.drift.moved import LENGTHS, Joint, Single, Sums, detected
-from proxy.analyse.drift.ranks import Ranks
+from proxy.analyse.drift.moved import LENGTHS, STEP, Single, Sums, detected, joint_of_answers, joint_of_prompts
+from proxy.analyse.drift.ranks import Ranks, Scaled
 from proxy.analyse.drift.repeats import Repeats
 from proxy.analyse.drift.same import Same
 from proxy.analyse.drift.severity import Severity, of_latency, of_move, of_share
 from proxy.analyse.drift.shares import Share
 from proxy.analyse.drift.tuning import DEFAULT, Tuning
 from proxy.observe.quality import faults
-from proxy.observe.quality.signals import NAMES, PROMPT_NAMES
+from proxy.observe.quality.signals import NAMES, PLACE, PROMPT_NAMES
 
 Vector = npt.NDArray[Any]
 EventWord = Literal["baseline", "raised", "recovered"]
@@ -103,11 +103,14 @@ class Detector:
         told: list[Told] = []
         key = _prompt_key(sample)
         watch.add(sample, watch.repeats.weight(key))
-        if self.count % self.tuning.every == 0:
+        if self.count % STEP == 0:
             watch.take_in()
             self._doubt = self._input(watch, told)
             self._output(watch, told, doubt=self._doubt)
-        found = {name for name in sample.faults if not watch.repeats.again(key, name)}
+            for event in told:
+                if event.event == "recovered":
+                    watch.forget(event.subject)
+        found = watch.repeats.fresh(key, _counted(sample)) if sample.faults else set()
         self._shares(watch, found, told, doubt=self._doubt)
         self._latency(watch, sample, load, told)
         return told
@@ -116,11 +119,11 @@ class Detector:
         """Whether the prompts may not be what they were."""
         if watch.input is None:
             return False
-        evidence, length = watch.input_evidence()
+        doubted, evidence, length = watch.input_evidence()
         if self._risen("input", evidence, self.level + self.tuning.input_extra, told):
             signals = watch.input_moved(length)
             told.append(self._raised("input", evidence, length, signals, of_move(signals)))
-        return evidence > self.tuning.input_doubt or "input" in self.standing
+        return doubted > self.tuning.input_doubt or "input" in self.standing
 
     def _output(self, watch: _Watch, told: list[Told], *, doubt: bool) -> None:
         if watch.same is not None:
@@ -150,18 +153,23 @@ class Detector:
         for subject in [subject for subject in self.standing if subject.startswith("share:")]:
             if subject.removeprefix("share:") not in found:
                 self._ebb(subject, told)
+        strongest: dict[str, Share] = {}
         for name in sorted(found):
-            share, subject = watch.shares[name], f"share:{name}"
+            share, fault = watch.shares[name], _PART_OF.get(name, name)
             share.feed(self.count)
-            level = self.level + self.tuning.share_extra + (self.tuning.share_soft if name in _SOFT else 0.0)
-            if doubt and name in _SOFT and subject not in self.standing:
+            if fault not in strongest or share.evidence > strongest[fault].evidence:
+                strongest[fault] = share
+        for fault, share in strongest.items():
+            subject, soft = f"share:{fault}", fault in _SOFT
+            level = self.level + self.tuning.share_extra + (self.tuning.share_soft if soft else 0.0)
+            if doubt and soft and subject not in self.standing:
                 self.evidence[subject] = share.evidence
                 continue
-            if doubt and name in _DEPEND_ON_PROMPTS:
+            if doubt and fault in _DEPEND_ON_PROMPTS:
                 level += self.tuning.share_doubt
             if self._risen(subject, share.evidence, level, told):
-                ago = self.count - share.since + 1
-                signal = Moved(name=name, before=share.had / share.of, after=share.recent(self.count, ago))
+                ago, whole = self.count - share.since + 1, watch.shares[fault]
+                signal = Moved(name=fault, before=whole.had / whole.of, after=whole.recent(self.count, ago))
                 told.append(self._raised(subject, share.evidence, ago, (signal,), of_share(signal)))
 
     def _latency(self, watch: _Watch, sample: Sample, load: tuple[float, float], told: list[Told]) -> None:
@@ -208,32 +216,28 @@ class _Watch:
         self._ranks = Ranks(features, prompts)
         weights = priors.MOVES[self._ranks.places]
         scores, topics = self._ranks.scores, self._ranks.topics
-        self.joint = Joint(
-            scores,
-            np.diag(weights),
-            tuning.joint_scales,
-            topics,
-            block=tuning.block,
-            shrink=tuning.shrink,
+        self.joint = joint_of_answers(
+            scores, np.diag(weights), tuning.joint_scales, topics, block=tuning.block, shrink=tuning.shrink,
             wander=tuning.wander,
-        )
+        )  # fmt: skip
         self.single = Single(scores, weights, tuning.single_scales, topics, block=tuning.block, wander=tuning.wander)
         self.same = None if scores.shape[1] else Same(features)
         self._sums, self._joint_sums = Sums(scores.shape[1]), Sums(scores.shape[1])
-        self._input_ranks = Ranks(prompts, None)
-        width = len(self._input_ranks.places)
+        self._scaled = Scaled(prompts)
+        width = len(self._scaled.places)
+        prior = topics.apart(self._scaled.scores) + tuning.input_floor * np.eye(width)
         self.input = (
-            Joint(
-                self._input_ranks.scores, np.eye(width), tuning.input_scales, topics, block=tuning.input_block,
-                shrink=tuning.input_shrink, wander=tuning.input_wander,
+            joint_of_prompts(
+                self._scaled.scores, prior, tuning.input_scales, shrink=tuning.input_shrink, wander=tuning.input_wander
             )
             if width
             else None
         )  # fmt: skip
         self._input_sums, self._turned_sums = Sums(width), Sums(width)
-        self.shares = {name: Share(sum(name in one.faults for one in first), len(first)) for name in faults.NAMES}
+        self.repeats = Repeats((_prompt_key(one), _counted(one)) for one in first)
+        names = (*faults.NAMES, *_PART_OF)
+        self.shares = {name: Share(self.repeats.had[name], len(first)) for name in names}
         self.latency = _latency_of(first, loads, tuning)
-        self.repeats = Repeats(map(_prompt_key, first))
         with np.errstate(all="ignore"):
             self._before = _means(features)
             self._prompt_before = _means(prompts)
@@ -247,7 +251,7 @@ class _Watch:
         self._waiting.append((sample.features, sample.prompt, weight))
 
     def take_in(self) -> None:
-        """All that wait, at once: for numpy one row costs as much as five."""
+        """All that wait, at once."""
         features = np.stack([waiting[0] for waiting in self._waiting])
         prompts = np.stack([waiting[1] for waiting in self._waiting])
         weight = np.array([waiting[2:] for waiting in self._waiting], np.float32)
@@ -261,14 +265,23 @@ class _Watch:
         _ease(self._after, features)
         _ease(self._prompt_after, prompts)
         if self.input is not None:
-            scores = weight * self._input_ranks.score(prompts, prompts, self._input_sums.count)
+            scores = weight * self._scaled.score(prompts)
             self._input_sums.add(scores)
             self._turned_sums.add(self.input.turn(scores))
 
-    def input_evidence(self) -> tuple[float, int]:
-        """That the prompts changed, and over how many answers it is seen best."""
+    def forget(self, subject: str) -> None:
+        """What was told, and is over, is no evidence any more; the longest sums would still hold it."""
+        for sums in {"output": (self._sums, self._joint_sums), "input": (self._input_sums, self._turned_sums)}[subject]:
+            sums.forget()
+
+    def input_evidence(self) -> tuple[float, float, int]:
+        """That the prompts may have changed; that they surely did, and over how many answers it is seen best.
+
+        A few odd prompts are doubtful. They are no change.
+        """
         assert self.input is not None
-        return detected(self.input.evidence(self._turned_sums.last()))
+        evidence = self.input.evidence(self._turned_sums.last())
+        return detected(evidence)[0], *detected(evidence, self.input.shortest)
 
     def output_evidence(self) -> tuple[tuple[float, int], tuple[float, int]]:
         """That the answers changed: by all signals together, and by one of them."""
@@ -287,7 +300,7 @@ class _Watch:
 
     def input_moved(self, length: int) -> tuple[Moved, ...]:
         """The same of the prompts."""
-        places = self._input_ranks.places
+        places = self._scaled.places
         return _moved(self._input_sums.last(), length, places, PROMPT_NAMES, self._prompt_before, self._prompt_after)
 
 
@@ -303,6 +316,13 @@ def _moved(
         )
         for at, place in zip(top, places[top], strict=True)
     )  # fmt: skip
+
+
+def _counted(sample: Sample) -> frozenset[str]:
+    """Its faults, as they are counted: a refusal in a few words also by itself, as sound models seldom make one."""
+    if "refusal" in sample.faults and sample.features[_LOG_CHARS] < _BRIEF:
+        return sample.faults | {"brief_refusal"}
+    return sample.faults
 
 
 def _prompt_key(sample: Sample) -> bytes:
@@ -341,6 +361,9 @@ def _kind(subject: str) -> Kind:
     return "share" if subject.startswith("share:") else subject  # type: ignore[return-value]
 
 
+_PART_OF: Final = {"brief_refusal": "refusal"}  # counted by itself, told as the whole
+_LOG_CHARS: Final = PLACE["log_chars"]
+_BRIEF: Final = math.log1p(400)  # characters
 _TOP: Final = 5
 _PLAIN_PROMPT: Final = PROMPT_NAMES.index("prompt_strange_bytes")  # before it, nothing that is learned
 _PLAIN: Final = 20

@@ -14,13 +14,19 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from proxy.analyse.drift import runs
 from proxy.analyse.drift.topics import Topics
 
 Matrix = npt.NDArray[Any]
 
-LENGTHS: Final = np.array([1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512])
+STEP: Final = 4  # answers that are taken in at once: for numpy one row costs as much as five
+LENGTHS: Final = np.array([4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024])
 _STARTS: Final = np.log(np.diff(LENGTHS, prepend=0))
-_RING: Final = 513
+_IN_STEPS: Final = LENGTHS // STEP
+_RING: Final = 257  # steps
+_LONG: Final = 11  # place of a length over which most of what lasts has passed
+_WANDERS: Final = 1.5  # variance of a mean over so many prompts, in that of independent ones
+_FEW_PROMPTS, _MANY_PROMPTS = 16, 512
 _FOLDS: Final = 5
 _ODD: Final = 3.0  # standard deviations of a row's squared length
 _AROUND: Final = 3  # directions on each side whose spreads are averaged
@@ -31,49 +37,48 @@ class Sums:
 
     def __init__(self, width: int) -> None:
         self._totals = np.zeros((_RING, width), np.float32)
+        self._steps = self._forgotten = 0
         self.count = 0
 
     def add(self, rows: Matrix) -> None:
-        """Some more answers."""
-        places = np.arange(self.count, self.count + len(rows) + 1) % _RING
+        """STEP more answers."""
+        before = self._totals[self._steps % _RING]
+        self._steps += 1
         self.count += len(rows)
-        self._totals[places[1:]] = self._totals[places[0]] + np.add.accumulate(rows)
+        np.add(before, rows.sum(0), out=self._totals[self._steps % _RING])
+
+    def forget(self) -> None:
+        """No answer so far counts in later sums, but there is always one."""
+        self._forgotten = self._steps - 1
 
     def last(self) -> Matrix:
         """Lengths x width; only as many lengths as there were answers."""
-        lengths = LENGTHS[: np.searchsorted(LENGTHS, self.count, side="right")]
-        last: Matrix = self._totals[self.count % _RING] - self._totals[(self.count - lengths) % _RING]
+        steps = _IN_STEPS[: np.searchsorted(_IN_STEPS, self._steps - self._forgotten, side="right")]
+        last: Matrix = self._totals[self._steps % _RING] - self._totals[(self._steps - steps) % _RING]
         return last
 
 
 class Joint:
-    """All scores together, along the directions in which models differ: `prior` is the covariance of such moves."""
+    """All scores together, along directions in which neither their noise nor what is expected of a change goes along.
+
+    In sum: the e-value of a Gaussian mixture over moves of the mean, whose covariance is the prior.
+    """
 
     def __init__(
-        self,
-        scores: Matrix,
-        prior: Matrix,
-        scales: tuple[float, ...],
-        topics: Topics,
-        *,
-        block: int,
-        shrink: float,
-        wander: float,
+        self, basis: Matrix, moves: Matrix, noise: Matrix, scales: tuple[float, ...], count: int, *, shortest: int = 0
     ) -> None:
-        """scores: of the baseline. scales: by which the prior is multiplied, one alternative each. block: answers.
-
-        wander: how much more than `topics` tell a mean may wander; runs are longer at times, topics finer than ours.
+        """moves: variance that a change gives to the mean along each direction. noise: lengths x directions, variance
+        of a sum over its length. scales: by which moves are multiplied, one alternative each. count: of the baseline.
+        shortest: answers below which nothing is sure.
         """
-        count = len(scores)
-        self.basis, self.moves = _directions(scores, prior, shrink)
-        self.spread = _held_out_spread(scores, prior, shrink, block)
+        self.shortest = int(np.searchsorted(LENGTHS, shortest))
+        self.basis, self.moves, self.noise = basis, moves, noise
         lengths = LENGTHS[:, None, None]
-        runs = topics.runs(LENGTHS)[:, None, None] * topics.between(_bounded(scores @ self.basis))
-        noise = (self.spread + wander * runs) * (1 + lengths / count)
-        wide = np.array(scales)[:, None] * self.moves
-        self._gain = (0.5 * wide / (noise * (noise + lengths * wide))).astype(np.float32)
-        self._cost = 0.5 * np.log1p(lengths * wide / noise).sum(-1)
-        self._basis = self.basis.astype(np.float32)
+        spread = noise[:, None, :] * (1 + lengths / count)
+        wide = np.array(scales)[:, None] * moves
+        self._gain = (0.5 * wide / (spread * (spread + lengths * wide))).astype(np.float32)
+        self._cost = 0.5 * np.log1p(lengths * wide / spread).sum(-1)
+        self._basis = basis.astype(np.float32)
 
     def turn(self, scores: Matrix) -> Matrix:
         """The scores of some answers along the directions; an odd one counts for no more than others."""
@@ -86,6 +91,51 @@ class Joint:
         return log_mean_exp(logs, 1)
 
 
+def joint_of_answers(
+    scores: Matrix,
+    prior: Matrix,
+    scales: tuple[float, ...],
+    topics: Topics,
+    *,
+    block: int,
+    shrink: float,
+    wander: float,
+) -> Joint:
+    """scores: of the baseline. block: answers over which means are taken to see how much they wander.
+
+    wander: how much more than `topics` tell a mean may wander; runs are longer at times, topics finer than ours.
+    """
+    white = _white(scores, shrink)
+    moves, turned = np.linalg.eigh(white.T @ prior @ white)
+    basis = white @ turned
+    spread = _held_out_spread(scores, prior, shrink, block)
+    noise = spread + wander * topics.runs(LENGTHS)[:, None] * topics.between(_bounded(scores @ basis))
+    return Joint(basis, np.maximum(moves, 0.0), noise, scales, len(scores))
+
+
+def joint_of_prompts(
+    scores: Matrix, prior: Matrix, scales: tuple[float, ...], *, shrink: float, wander: float
+) -> Joint:
+    """The same of prompts, which come in runs and swing over the day: some directions last, and there means wander.
+
+    Those directions are taken as they are, the prior's in what is left.
+    """
+    white = _white(scores, shrink)
+    turned = _bounded(scores @ white)
+    alike = runs.likeness(turned)
+    lasting, lasts = runs.lasting(alike, len(scores))
+    left = np.linalg.svd(lasting, full_matrices=True)[0][:, lasting.shape[1] :]
+    prior = white.T @ prior @ white
+    others = left @ np.linalg.eigh(left.T @ prior @ left)[1]
+    rotation = np.concatenate([lasting, others], axis=1)
+    moves = (rotation * (prior @ rotation)).sum(0)
+    lasts = np.concatenate([lasts, runs.along(alike, others, len(scores))])
+    noise = 1 + wander * runs.growth(turned @ lasting, LENGTHS)[:, None] * lasts
+    # A run of one kind is no change of the mix, however much it looks like one: several must have gone by.
+    shortest = _MANY_PROMPTS if noise[_LONG].max() > _WANDERS else _FEW_PROMPTS
+    return Joint(white @ rotation, np.maximum(moves, 0.0), noise, scales, len(scores), shortest=shortest)
+
+
 class Single:
     """Each score by itself; their mean is an e-value as each is."""
 
@@ -95,8 +145,8 @@ class Single:
         count = len(scores)
         self.spread = spread_of(scores, block, weights)
         lengths = LENGTHS[:, None, None]
-        runs = topics.runs(LENGTHS)[:, None, None] * topics.between(scores)
-        noise = (self.spread + wander * runs) * (1 + lengths / count)
+        wandering = topics.runs(LENGTHS)[:, None, None] * topics.between(scores)
+        noise = (self.spread + wander * wandering) * (1 + lengths / count)
         wide = np.array(scales)[:, None] * np.ones(scores.shape[1])
         log_weight = np.log(np.maximum(weights, 1e-9) / np.maximum(weights, 1e-9).sum()) - math.log(len(scales))
         self._gain = (0.5 * wide / (noise * (noise + lengths * wide))).astype(np.float32)
@@ -119,14 +169,13 @@ def _bounded(turned: Matrix) -> Matrix:
     return bounded
 
 
-def _directions(scores: Matrix, prior: Matrix, shrink: float) -> tuple[Matrix, Matrix]:
-    """A basis in which the scores are uncorrelated with variance 1 and moves are, too, with the variance given."""
+def _white(scores: Matrix, shrink: float) -> Matrix:
+    """A basis in which the scores are uncorrelated with variance 1. shrink: their covariance, towards none."""
     width = scores.shape[1]
     likeness = (1 - shrink) * (scores.T @ scores / len(scores)) + shrink * np.eye(width)
     values, vectors = np.linalg.eigh(likeness)
-    white = vectors / np.sqrt(np.maximum(values, 1e-3))
-    moves, turned = np.linalg.eigh(white.T @ prior @ white)
-    return white @ turned, np.maximum(moves, 0.0)
+    white: Matrix = vectors / np.sqrt(np.maximum(values, 1e-3))
+    return white
 
 
 def _held_out_spread(scores: Matrix, prior: Matrix, shrink: float, block: int) -> Matrix:
@@ -140,8 +189,8 @@ def _held_out_spread(scores: Matrix, prior: Matrix, shrink: float, block: int) -
         return found
     for fold in range(_FOLDS):
         inside = slice(fold * size, (fold + 1) * size)
-        basis, _ = _directions(np.delete(scores, np.s_[inside], axis=0), prior, shrink)
-        turned = _bounded(scores[inside] @ basis)
+        white = _white(np.delete(scores, np.s_[inside], axis=0), shrink)
+        turned = _bounded(scores[inside] @ (white @ np.linalg.eigh(white.T @ prior @ white)[1]))
         means = turned[: size // block * block].reshape(size // block, block, turned.shape[1]).mean(1)
         found += 0.5 * (block * (means**2).mean(0) + (turned**2).mean(0)) / _FOLDS
     around = np.convolve(np.pad(found, _AROUND, mode="edge"), np.full(2 * _AROUND + 1, 1 / (2 * _AROUND + 1)), "valid")
@@ -158,11 +207,16 @@ def spread_of(scores: Matrix, block: int, weights: Matrix) -> Matrix:
     return spread
 
 
-def detected(evidence: Matrix) -> tuple[float, int]:
-    """Level reached (natural logarithm) over all starts, and the length that says it loudest."""
-    logs = evidence + _STARTS[: len(evidence)]
+def detected(evidence: Matrix, shortest: int = 0) -> tuple[float, int]:
+    """Level reached (natural logarithm) over all starts, and the length that says it loudest.
+
+    shortest: the first of LENGTHS that counts, by its place.
+    """
+    logs = (evidence + _STARTS[: len(evidence)])[shortest:]
+    if not len(logs):
+        return -math.inf, 1
     top = int(logs.argmax())
-    return float(logs[top] + math.log(np.exp(logs - logs[top]).sum())), int(LENGTHS[top])
+    return float(logs[top] + math.log(np.exp(logs - logs[top]).sum())), int(LENGTHS[shortest + top])
 
 
 def log_mean_exp(logs: Matrix, axis: int) -> Matrix:

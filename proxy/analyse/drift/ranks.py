@@ -26,6 +26,8 @@ _SAME: Final = 1e-3  # standard deviations that the rounding of a fit may come t
 _SAME_OF_FEW: Final = 0.05
 _FEW: Final = 30
 _KNOWN: Final = 0.35  # a feature that is missing more often is left out
+_FAR: Final = np.float32(3.0)  # standard deviations beyond which a number of a prompt is as that
+_LEAST_SPREAD: Final = np.float32(0.05)
 _LOTS: Final = 251  # rows of random numbers that break ties, in turn: the same again after a restart
 _TOGETHER: Final = 25  # answers of the baseline that are scored at once
 _STEPS: Final = 4096
@@ -125,6 +127,29 @@ class _Prompts:
         np.minimum(scaled, 3.0, out=scaled)
         np.maximum(scaled, -3.0, out=scaled)
         return scaled
+
+
+class Scaled:
+    """Numbers of prompts as they are, in standard deviations of the baseline. Ranks would blur what is yes or no."""
+
+    def __init__(self, prompts: Matrix) -> None:
+        """answers x prompt features; nan: not known."""
+        self._centre, scale = _standard(prompts)
+        self.places = np.flatnonzero(np.isfinite(scale))
+        self._centre, self._to_scale = self._centre[self.places], 1.0 / scale[self.places]
+        first = self._raw(prompts)
+        self._mean, self._to_one = first.mean(0), 1.0 / np.maximum(first.std(0), _LEAST_SPREAD)
+        self.scores: Matrix = (first - self._mean) * self._to_one
+
+    def score(self, prompts: Matrix) -> Matrix:
+        """Of some prompts; as the mean where a number is not known."""
+        scores: Matrix = (self._raw(prompts) - self._mean) * self._to_one
+        return scores
+
+    def _raw(self, prompts: Matrix) -> Matrix:
+        raw: Matrix = (prompts.take(self.places, 1) - self._centre) * self._to_scale
+        raw[np.isnan(raw)] = 0.0
+        return np.clip(raw, -_FAR, _FAR)
 
 
 class Sorted:

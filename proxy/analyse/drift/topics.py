@@ -42,6 +42,12 @@ class Topics:
                 found += len(inside) / len(scores) * (inside.mean(0) ** 2 - 1.0 / len(inside))
         return np.maximum(found, 0.0)
 
+    def apart(self, scores: Matrix) -> Matrix:
+        """Covariance of the groups' means, each group counted the same: how the mean moves when the mix does."""
+        means = np.stack([scores[self.labels == group].mean(0) for group in np.unique(self.labels)])
+        found: Matrix = means.T @ means / len(means)
+        return found
+
     def runs(self, lengths: Matrix) -> Matrix:
         """By how much of `between` the variance of a mean over so many answers grows, times their number."""
         lags = np.arange(1, _LAGS + 1)

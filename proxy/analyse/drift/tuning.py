@@ -11,24 +11,23 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     """`extra`: evidence in nats that a kind needs above the logarithm of the budget."""
 
     warm_up: int = 500  # answers
-    every: int = 4  # answers after which output and input are weighed anew; shares and latency are with each
     joint_scales: tuple[float, ...] = (4.0, 1.0, 0.25)
     single_scales: tuple[float, ...] = (2.0, 0.3)
     block: int = 25
     shrink: float = 0.25
     wander: float = 2.0
-    joint_extra: float = 2.5
-    single_extra: float = 1.0
-    share_extra: float = 3.0
+    joint_extra: float = 3.0
+    single_extra: float = 1.5
+    share_extra: float = 0.3
     share_soft: float = 2.0  # more, for faults that sound answers have, too
     share_doubt: float = 8.0  # more, for faults that depend on the prompts, while these may have changed
     latency_extra: float = 2.0
     latency_tolerance: float = 0.22
     input_scales: tuple[float, ...] = (1.0, 0.25)
+    input_floor: float = 0.1  # variance of moves of the prompts in directions that the baseline's topics do not show
     input_shrink: float = 0.3
-    input_wander: float = 0.7
-    input_extra: float = 0.0
-    input_block: int = 25
+    input_wander: float = 1.2
+    input_extra: float = 2.0
     input_doubt: float = 3.0  # evidence of other prompts from which output alarms wait
     quiet: int = 160  # answers without evidence after which an alarm has recovered
 

@@ -104,6 +104,17 @@ def test_an_alarm_is_raised_once_and_ends_when_the_model_is_back() -> None:
     assert "raised" not in {event.event for event in after}
 
 
+def test_other_prompts_are_input_and_no_fault_of_the_answers() -> None:
+    replay = learned()
+    feed(replay, records(2), 100)
+    other = ({**record, "prompt": "WRITE CODE: " + record["prompt"].upper() + "\n1\n2"} for record in records(8))
+
+    raised = feed(replay, other, 120)
+
+    assert [event.kind for event in raised] == ["input"]
+    assert {signal.name[:7] for signal in raised[0].signals} == {"prompt_"}
+
+
 def test_another_model_on_a_known_route_is_exact_with_delay_one() -> None:
     replay = learned()
 
