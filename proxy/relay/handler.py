@@ -33,7 +33,7 @@ from proxy.relay.forwarding import Forwarding
 from proxy.relay.heads import RequestHead
 from proxy.relay.health import health_answer
 from proxy.relay.lane import Lane
-from proxy.relay.listener import CLOSE, KEEP, ClientConnection
+from proxy.relay.listener import ClientConnection
 from proxy.relay.memory import Memory
 from proxy.relay.outbox import Outbox
 from proxy.relay.request import Request
@@ -82,9 +82,9 @@ class RelayHandler:
         self.draining = False  # new calls are refused
         self.stopping = False  # running calls are being cut off
 
-    async def __call__(self, request: Request) -> web.StreamResponse:
-        """Handle one request; the answer is written by the time this returns."""
-        client = request.protocol
+    async def __call__(self, request: Request) -> bool:
+        """Handle one request: its answer is written on return. Gives whether the connection may carry another."""
+        client = request.client
         client.begin(request)
         if self.retiring:
             client.persistent = False
@@ -121,7 +121,7 @@ class RelayHandler:
             request.let_go_of_body()
             if fault is None:
                 client.finish()  # answered before its body was whole
-        return KEEP if client.persistent and not self.draining else CLOSE
+        return client.persistent and not self.draining
 
     def close(self) -> None:
         """Let out what waits, and close the idle upstream connections."""
@@ -233,7 +233,7 @@ class RelayHandler:
         if not client.persistent:
             client.finish()
 
-    def _answer_own(self, request: Request, client: ClientConnection) -> web.StreamResponse:
+    def _answer_own(self, request: Request, client: ClientConnection) -> bool:
         """/-/health, for load balancers; nothing else is there."""
         target = request.target
         refusal = self.admission.refusal_of_own(RequestHead(request.raw_headers), request)
@@ -264,7 +264,7 @@ class RelayHandler:
             client.send(
                 faults.error_answer(faults.NO_SUCH_PAGE, request_id=request_id, close=close, head_only=head_only)
             )
-        return KEEP if client.persistent else CLOSE
+        return client.persistent
 
 
 def _note_model(call: Call, body: Body) -> None:

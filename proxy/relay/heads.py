@@ -182,38 +182,24 @@ class RequestHead:
 
     def _note(self, name: bytes, special: bytes, value: bytes) -> bool:
         """Remember what a special field says. True when it is passed on."""
-        at = len(self._lines)
-        if special == _UNSURE:
-            if name.lower().replace(b"_", b"-") in SECRET:
-                value = STRUCK
-            self._unsure.append(b"%b: %b\r\n" % (name, value))
-            return False
+        at = len(self._lines)  # the usual ones first
+        if special == b"host":
+            if self._host_at >= 0:
+                return False
+            self._host_at, self.host = at, value
+            return True
         if special == b"content-length":
             if self._length_at >= 0:
                 return False
             self._length_at = at
             self.length = int(value)  # the parser took it for a number
-        elif special == b"host":
-            if self._host_at >= 0:
-                return False
-            self._host_at, self.host = at, value
-        elif special == b"user-agent":
+            return True
+        if special == b"content-type":
+            return True
+        if special == b"user-agent":
             self.user_agent = value
-        elif special == b"x-request-id":
-            self.request_id = value
-        elif special == b"traceparent":
-            self._traces_at.append(at)
-            self.traceparents.append(value)
-        elif special == b"tracestate":
-            self._traces_at.append(at)
-        elif special == b"origin":
-            self.origin = value if self.origin is None else b"%b %b" % (self.origin, value)
-        elif special == b"content-encoding":
-            self.content_encoded = value.strip().lower() not in (b"", b"identity")
-        elif special == b"expect":
-            self.expects_continue = value.strip().lower() == b"100-continue"
-            return False
-        elif special in HOP_BY_HOP:
+            return True
+        if special in HOP_BY_HOP:
             if special == b"transfer-encoding":
                 coding = value.strip().lower()
                 self.coding = coding if self.coding is None else b"%b, %b" % (self.coding, coding)
@@ -225,6 +211,30 @@ class RequestHead:
         if special in CREDENTIALS:
             self._credentials_at.append(at)
             self.secrets.append(value.rpartition(b" ")[2])
+            return True
+        return self._note_rare(name, special, value)
+
+    def _note_rare(self, name: bytes, special: bytes, value: bytes) -> bool:
+        """The rest of `_note`."""
+        if special == _UNSURE:
+            if name.lower().replace(b"_", b"-") in SECRET:
+                value = STRUCK
+            self._unsure.append(b"%b: %b\r\n" % (name, value))
+            return False
+        if special == b"expect":
+            self.expects_continue = value.strip().lower() == b"100-continue"
+            return False
+        if special == b"x-request-id":
+            self.request_id = value
+        elif special == b"traceparent":
+            self._traces_at.append(len(self._lines))
+            self.traceparents.append(value)
+        elif special == b"tracestate":
+            self._traces_at.append(len(self._lines))
+        elif special == b"origin":
+            self.origin = value if self.origin is None else b"%b %b" % (self.origin, value)
+        elif special == b"content-encoding":
+            self.content_encoded = value.strip().lower() not in (b"", b"identity")
         return True
 
 

@@ -1,7 +1,6 @@
-"""The client's side: aiohttp's server connection, taught to hand its transport to a passage.
+"""The client's side: what is written to its connection, how that ends, and what it is given time for.
 
-The gate looks through what comes, then aiohttp parses it and keeps the connection; the answer's bytes are written past
-it. `Passed` tells it that the answer is out.
+What comes from it is read by `relay/incoming`; the answer's bytes are written past aiohttp, straight to the transport.
 """
 
 from __future__ import annotations
@@ -10,14 +9,9 @@ import asyncio
 import socket
 import struct
 import time
-from collections.abc import Awaitable, Callable
 from typing import Any, Final, cast
 
-from aiohttp import EMPTY_PAYLOAD, HttpVersion11, StreamReader, web
-from aiohttp.http import RawRequestMessage
-from aiohttp.http_exceptions import LineTooLong
-from aiohttp.web_protocol import RequestHandler, _ErrInfo
-from aiohttp.web_request import BaseRequest
+from aiohttp import HttpVersion11, web
 
 from proxy.core.config import Limits
 from proxy.journal.counters import Counter, Counters
@@ -25,7 +19,7 @@ from proxy.relay import faults
 from proxy.relay.call import new_call_id
 from proxy.relay.clients import Clients
 from proxy.relay.faults import Fault
-from proxy.relay.gate import Gate
+from proxy.relay.incoming import Handler, Incoming
 from proxy.relay.passage import Passage
 from proxy.relay.request import Request
 
@@ -36,54 +30,16 @@ _RESET: Final = struct.pack("ii", 1, 0)  # linger for 0 s
 
 # How long we read on behind a last answer. A client that got it closes; one far away needs a round trip.
 _LINGER_S: Final = 1.0
-_TOO_MANY_FIELDS: Final = "Too many headers received"  # aiohttp's words; it has no class for it
-
-Handler = Callable[[Request], Awaitable[web.StreamResponse]]
 
 
-class Passed(web.StreamResponse):
-    """An answer that is already written. aiohttp only learns whether the connection is kept."""
-
-    def __init__(self, *, keep_alive: bool) -> None:
-        super().__init__()
-        self._kept = keep_alive
-
-    @property
-    def keep_alive(self) -> bool:
-        """Whether the client's connection may carry another call."""
-        return self._kept
-
-    async def prepare(self, request: BaseRequest) -> None:
-        """Nothing: the head is out."""
-
-    async def write_eof(self, data: bytes = b"") -> None:
-        """Nothing: the end is out."""
-
-
-KEEP: Final = Passed(keep_alive=True)
-CLOSE: Final = Passed(keep_alive=False)
-
-
-class RefusedError(Exception):
-    """What a client sent is no request that we read; carries why."""
-
-    def __init__(self, fault: Fault) -> None:
-        super().__init__(fault.message)
-        self.fault = fault
-
-
-class ClientConnection(RequestHandler):
+class ClientConnection(Incoming):
     """One client connection. Carries one call at a time; `begin` sets what belongs to it."""
 
     __slots__ = (
         "_clients",
         "_counters",
-        "_deaf",
-        "_gate",
         "_head_since",
         "_lingering",
-        "_more_soon",
-        "_socket",
         "_unsent",
         "_unsent_since",
         "_used",
@@ -98,11 +54,9 @@ class ClientConnection(RequestHandler):
     )
 
     def __init__(self, manager: web.Server, clients: Clients, counters: Counters, **options: Any) -> None:
-        super().__init__(manager, loop=asyncio.get_running_loop(), **options)
+        super().__init__(manager, head_bytes=clients.limits.head_bytes, **options)
         self._counters = counters.words
         self._clients = clients
-        self._gate = Gate(clients.limits.head_bytes)
-        self._socket: asyncio.Transport | None = None  # stays when aiohttp has let go of the transport
         self.address = ""
         self.refused: Fault | None = None  # one connection too many: what its request is told
         self.passage: Passage | None = None
@@ -110,9 +64,7 @@ class ClientConnection(RequestHandler):
         self.persistent = True
         self.stalled = False  # it took nothing of its answer for too long
         self._used = False  # a request came
-        self._deaf = False  # nothing more is read: what came is refused
         self._lingering: asyncio.TimerHandle | None = None
-        self._more_soon = False  # the gate has bytes for the loop's next turn
         self._head_since = 0.0  # since when we wait for the rest of a head, as a look saw it; 0: we do not
         self._unsent = 0  # bytes that waited for the client at the last look
         self._unsent_since = 0.0  # since when none of them were taken
@@ -265,107 +217,6 @@ class ClientConnection(RequestHandler):
         self._socket = None
         super().connection_lost(exc)
 
-    def data_received(self, data: bytes) -> None:
-        """Bytes of the client; b"" when aiohttp wants to go on with what it has."""
-        if data:
-            if self._deaf:
-                return
-            gate = self._gate
-            data = gate.let_in(data)
-            if gate.refused is not None or gate.rest:
-                self._let_in_part(data)
-                return
-            if not data:
-                return
-        elif self._gate.rest:
-            self._soon()
-        super().data_received(data)
-        if self._messages:
-            self._look_at_messages()
-
-    def _let_in_part(self, data: bytes) -> None:
-        """Some of what came is let in; the rest is refused, or has its turn later."""
-        gate = self._gate
-        if data:
-            super().data_received(data)
-            if self._messages:
-                self._look_at_messages()
-        if gate.refused is not None:
-            self._refuse(gate.refused)
-        else:
-            self._pause_transport_reading()
-            self._soon()
-
-    def _soon(self) -> None:
-        if not self._more_soon:
-            self._more_soon = True
-            self._loop.call_soon(self._go_on)
-
-    def _go_on(self) -> None:
-        """The gate's rest, in a turn of its own."""
-        self._more_soon = False
-        if self._socket is None or self._deaf:
-            return
-        if self._reading_paused or self._buffer_paused:
-            return  # the parser is full: when it is no more, aiohttp calls data_received(b"")
-        data = self._gate.let_in(b"")
-        if self._gate.refused is not None or self._gate.rest:
-            self._let_in_part(data)
-            return
-        self._resume_transport_reading()
-        if data:
-            super().data_received(data)
-            if self._messages:
-                self._look_at_messages()
-
-    def _look_at_messages(self) -> None:
-        """Of what the parser gave: behind a malformed one nothing more is read, and a body it ends learns it.
-
-        aiohttp's C parser tells the connection of a malformed body, but not who waits for it.
-        """
-        message, _ = self._messages[-1]
-        if isinstance(message, RawRequestMessage):
-            return
-        self._deaf = True
-        if self._current_request is not None:  # else `begin` looks
-            self._end_malformed(self._current_request.content)
-
-    def _refuse(self, fault: Fault) -> None:
-        """Read nothing more. A body under way ends as malformed; else the fault is answered in its turn."""
-        self._deaf = True
-        body = self._body_under_way()
-        if body is not None:
-            body.set_exception(web.RequestPayloadError(fault.message))
-            return
-        error = _ErrInfo(status=fault.status, exc=RefusedError(fault), message=fault.message)
-        self._messages.append((error, EMPTY_PAYLOAD))
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
-
-    def _body_under_way(self) -> StreamReader | None:
-        """The body that the parser was reading last, unless it is whole."""
-        body: StreamReader | None = None
-        if self._messages:
-            body = self._messages[-1][1]
-        elif self._current_request is not None:
-            body = cast(Request, self._current_request).content
-        return None if body is None or body.is_eof() or body.exception() is not None else body
-
-    def resume_reading(self, resume_parser: bool = True) -> None:
-        """aiohttp asks for this with every piece it reads of a body; only what was paused need be resumed."""
-        if self._reading_paused:
-            super().resume_reading(resume_parser)
-            if self._gate.rest:
-                self._soon()
-
-    def _end_malformed(self, body: StreamReader) -> None:
-        """End a body that turned out malformed, unless it is whole: then what follows it is."""
-        malformed = not isinstance(self._messages[-1][0], RawRequestMessage)
-        if malformed and not body.is_eof() and body.exception() is None:
-            refused = self._gate.refused
-            why = refused.message if refused is not None else "neither a chunk nor an end"
-            body.set_exception(web.RequestPayloadError(why))
-
     def pause_writing(self) -> None:
         super().pause_writing()
         if self.passage is not None:
@@ -376,32 +227,19 @@ class ClientConnection(RequestHandler):
         if self.passage is not None:
             self.passage.resume()
 
-    def handle_error(
-        self,
-        request: BaseRequest,
-        status: int = 500,
-        exc: BaseException | None = None,
-        message: str | None = None,
-    ) -> web.StreamResponse:
-        """What aiohttp could not parse: our 400 in OpenAI's shape, one count, no traceback; then close."""
+    def answer_unread(self, fault: Fault) -> None:
+        """In OpenAI's shape, with one count and no traceback; then close."""
         self._counters[Counter.UNFRAMED] += 1
-        fault = faults.BAD_REQUEST if status < 500 else faults.INTERNAL
-        if isinstance(exc, RefusedError):
-            fault = exc.fault
-        elif isinstance(exc, LineTooLong) or message == _TOO_MANY_FIELDS:
-            fault = faults.HEAD_TOO_LARGE
         request_id = new_call_id(time.time_ns())
         self.send(faults.error_answer(fault, request_id=request_id, close=True, head_only=False))
         self.finish()
-        return CLOSE
 
 
 class Listener(web.Server):
     """Makes a ClientConnection of each accepted socket."""
 
     def __init__(self, handler: Handler, *, limits: Limits, counters: Counters) -> None:
-        # Request has what aiohttp touches of one, see there; the types know only aiohttp's own.
-        super().__init__(cast(Any, handler), request_factory=cast(Any, Request), handler_cancellation=True)
+        super().__init__(cast(Any, handler), handler_cancellation=True)
         self._counters = counters
         self.clients = Clients(limits, counters, asyncio.get_running_loop())
         self._options: dict[str, Any] = {
@@ -411,7 +249,6 @@ class Listener(web.Server):
             "max_line_size": limits.head_bytes,
             "max_field_size": limits.head_bytes,
             "max_headers": limits.head_fields,
-            "lingering_time": 2.0,
             "tcp_keepalive": False,  # the kernel's two hours help nobody; idle_s and the calls' own limits do
         }
 

@@ -11,8 +11,8 @@ passes with its own framing.
 from __future__ import annotations
 
 import asyncio
-import re
 import time
+from functools import lru_cache
 from typing import Final
 
 from proxy.core.upstreams import ResolvedUpstream
@@ -27,8 +27,6 @@ from proxy.relay.heads import AnswerHead
 from proxy.relay.key_filter import KeyFilter
 from proxy.wire.injection import UsageFilter, unasked_style
 
-# A chunk as every server of ours writes it: plain size, no extension.
-_CHUNK_SIZE: Final = re.compile(rb"([0-9a-fA-F]{1,7})\r\n")
 _LAST_CHUNK: Final = b"0\r\n\r\n"
 # What servers answer to a request with a field that they do not know: 400, and 422 where pydantic reads it.
 _FIELD_REFUSED: Final = (400, 422)
@@ -182,12 +180,10 @@ class Passage:
 
     def _pass_chunk(self, data: bytes, now: float) -> bool:
         """Pass on a read that is exactly one whole chunk, as it is. False: it is not."""
-        size = _CHUNK_SIZE.match(data)
-        if size is None or not data.endswith(b"\r\n"):
+        size_line = _size_line(len(data))
+        if not (size_line and data.startswith(size_line) and data.endswith(b"\r\n")):
             return False
-        body = data[size.end() : -2]
-        if len(body) != int(size[1], 16) or not body:
-            return False
+        body = data[len(size_line) : -2]
         self._call.sent_by_upstream(body, now)
         if self._filter is not None:
             seen = self._filter.feed(body)
@@ -317,6 +313,19 @@ class Passage:
         """No more is read."""
         self._deadlines.forget(self)
         self._answer.close()
+
+
+@lru_cache(maxsize=4096)
+def _size_line(whole: int) -> bytes:
+    """How a chunk begins that is `whole` bytes long with all its framing; empty: none is so long.
+
+    As every server of ours writes it: plain size in lower case, no extension. The parser reads the other ways.
+    """
+    for digits in range(1, 8):
+        size = whole - digits - 4
+        if size > 0 and len(f"{size:x}") == digits:
+            return b"%x\r\n" % size
+    return b""
 
 
 def _words(error: Exception) -> str:

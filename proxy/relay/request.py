@@ -1,16 +1,14 @@
 """A client's request as aiohttp's parser gives it, without what a web application would want of it.
 
-aiohttp asks its `request_factory` for this; BaseRequest would look up, copy and make ready much that a call here never
-needs. What aiohttp itself touches of a request are the three names at the end.
+aiohttp's own BaseRequest would look up, copy and make ready much that a call here never needs. What aiohttp itself
+touches of the request under way are the names at the end.
 """
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 from aiohttp import HttpVersion, StreamReader, web
-from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http_parser import RawRequestMessage
 
 if TYPE_CHECKING:
@@ -20,25 +18,17 @@ if TYPE_CHECKING:
 class Request:
     """One request: its head as it came, its body to be read."""
 
-    __slots__ = ("_task", "content", "keep_alive", "message", "method", "protocol", "raw_headers", "target", "version")
+    __slots__ = ("client", "content", "keep_alive", "message", "method", "raw_headers", "target", "version")
 
-    def __init__(
-        self,
-        message: RawRequestMessage,
-        payload: StreamReader,
-        protocol: ClientConnection,
-        _writer: AbstractStreamWriter,
-        task: asyncio.Task[None],
-    ) -> None:
+    def __init__(self, message: RawRequestMessage, payload: StreamReader, client: ClientConnection) -> None:
         self.message = message
         self.content = payload
-        self.protocol = protocol
+        self.client = client
         self.method: str = message.method
         self.target: str = message.path  # raw; foreign bytes as surrogates
         self.version: HttpVersion = message.version
         self.raw_headers = message.raw_headers
         self.keep_alive = not message.should_close
-        self._task = task
 
     def let_go_of_body(self) -> None:
         """The call is over: aiohttp need not read the rest of its body, nor meet its fault again."""

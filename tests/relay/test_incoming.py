@@ -1,0 +1,42 @@
+"""The requests of one connection: what one leaves unread does not disturb the next."""
+
+from __future__ import annotations
+
+import pytest
+
+from proxy.relay import incoming
+
+from .conftest import MakeRelay
+from .peer import connected, request
+from .scripted import OK, Conn, Scripted
+
+UPLOAD = request("PUT", "/lost", "Transfer-Encoding: chunked") + b"3\r\nabc\r\n"
+
+
+async def loses_uploads(conn: Conn) -> None:
+    if b"/lost" not in await conn.head():
+        await conn.send(OK)
+
+
+async def test_behind_an_error_the_rest_of_the_body_is_read_off(make_relay: MakeRelay) -> None:
+    async with Scripted(loses_uploads) as server:
+        rig = await make_relay(server.port)
+        async with connected(rig.port) as peer:
+            peer.send(UPLOAD)
+            error = await peer.answer()
+            peer.send(b"3\r\ndef\r\n0\r\n\r\n" + request("GET", "/next"))
+            answer = await peer.answer()
+
+    assert (error.status, answer.status) == (502, 200)
+
+
+async def test_a_body_that_does_not_end_soon_closes(make_relay: MakeRelay, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(incoming, "_READ_OFF_S", 0.05)
+    async with Scripted(loses_uploads) as server:
+        rig = await make_relay(server.port)
+        async with connected(rig.port) as peer:
+            peer.send(UPLOAD)
+            error = await peer.answer()
+            behind = await peer.reader.read()
+
+    assert (error.status, behind) == (502, b"")
