@@ -1,10 +1,11 @@
 """A receiver that takes all and keeps nothing, for what an exporter costs its own process.
 
-Run: `python -m bench.collector`. Prints its port. Ends with its standard input.
+Run: `python -m bench.collector`. Prints its port, and ends with its standard input. `--port N`: there, until killed.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 import threading
@@ -26,8 +27,13 @@ class _Taker(BaseHTTPRequestHandler):
 
 
 def main() -> None:
-    """Serve until standard input ends."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Taker)
+    """Serve until standard input ends, or for ever."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int, default=0)
+    port = parser.parse_args().port
+    server = ThreadingHTTPServer(("127.0.0.1", port), _Taker)
+    if port:
+        server.serve_forever()
     threading.Thread(target=server.serve_forever, daemon=True).start()
     print(server.server_address[1], flush=True)
     sys.stdin.read()

@@ -14,6 +14,7 @@ import gzip
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from proxy.core.exchange import Exchange, Finished
@@ -80,13 +81,19 @@ def call(content_type: bytes, body: bytes, request: bytes = b'{"model":"m","stre
     )
 
 
-def cases() -> dict[str, Callable[[int], Exchange]]:
+def cases() -> dict[str, partial[Exchange]]:
     """Name -> the call whose answer, or request, has about that many bytes."""
-    answers = {name: lambda size, case=case: call(case[0], case[1](size)) for name, case in ANSWERS.items()}
-    requests = {
-        f"request: {name}": lambda size, case=case: call(JSON, b"{}", case(size)) for name, case in REQUESTS.items()
-    }
+    answers = {name: partial(_answering, *case) for name, case in ANSWERS.items()}
+    requests = {f"request: {name}": partial(_asking, case) for name, case in REQUESTS.items()}
     return answers | requests
+
+
+def _answering(content_type: bytes, make: Callable[[int], bytes], size: int) -> Exchange:
+    return call(content_type, make(size))
+
+
+def _asking(make: Callable[[int], bytes], size: int) -> Exchange:
+    return call(JSON, b"{}", make(size))
 
 
 def cpu_s(exchange: Exchange) -> float:

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from bench.fault_kinds import FAULTS
 from bench.sizes import cases
+from tests.programs import leave_out
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -60,3 +62,18 @@ def test_the_bench_of_sizes_prints_a_row_a_body() -> None:
     done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=110)
 
     assert (done.returncode, len(done.stdout.splitlines())) == (0, 1 + len(cases()))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are found in /proc")
+@pytest.mark.timeout(300)
+def test_the_bench_of_faults_plays_each_and_no_call_fails() -> None:
+    argv = [sys.executable, "-m", "bench.faults", "--rounds", "1", "--seconds", "1", "--settle", "0.2", "--rate", "20"]
+
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=280)
+
+    rows = {line.split()[0]: line for line in done.stdout.splitlines()[1:]}
+    assert (done.returncode, list(rows)) == (0, list(FAULTS)), done.stdout + done.stderr
+    for line in rows.values():
+        if "left out" in line:
+            leave_out(line)
