@@ -29,6 +29,7 @@ from proxy.observe.definitions import JUDGE_ANSWERS
 from proxy.observe.exports import Exports
 from proxy.observe.guards import FAIL_VARIABLE, Guards
 from proxy.observe.log.outputs import LogOutputs, otlp_output
+from proxy.observe.log.received import Received
 from proxy.observe.log.trouble import TroubleHandler, sentry_handler
 from proxy.observe.metrics import Metrics
 from proxy.observe.observing import Observing
@@ -90,6 +91,8 @@ async def serve(arguments: ChildArguments, config: Config, upstreams: tuple[Reso
         logging.getLogger().addHandler(sentry)
     metrics = Metrics((upstream.name for upstream in upstreams), config.metrics)
     guards = Guards(os.environ.get(FAIL_VARIABLE, ""))
+    received = Received(Path(config.data), outputs, guards)
+    received.start(loop)
 
     def opened(last_success: Mapping[str, int]) -> None:
         for upstream, started_unix_ns in last_success.items():
@@ -128,6 +131,7 @@ async def serve(arguments: ChildArguments, config: Config, upstreams: tuple[Reso
     await asyncio.to_thread(observing.wait)
     await runner.cleanup()
     await console.close()
+    received.close(loop)
     closing = [exports.close, outputs.close, *((sentry.close,) if sentry is not None else ())]
     await asyncio.gather(*map(asyncio.to_thread, closing))
 

@@ -17,6 +17,7 @@ from setproctitle import setproctitle
 
 from proxy.control.following import Follower
 from proxy.control.snapshot import control_path
+from proxy.control.telling import TellingHandler
 from proxy.core.config import Config
 from proxy.core.logs import level_of, log_to_stderr
 from proxy.core.otel import telemetry_of
@@ -89,6 +90,7 @@ def main() -> None:
         raise SystemExit("aiohttp runs without its C parser (AIOHTTP_NO_EXTENSIONS?): Sightglass does not serve so")
     config, upstreams = read_settings(arguments.settings_fd)
     logging.getLogger().setLevel(level_of(config.log, "relay"))
+    logging.getLogger().addHandler(TellingHandler(Path(config.data)))
     journal = JournalWriter(journal_directory(Path(config.data)), worker=arguments.worker, settings=config.journal)
     gc.freeze()
     gc.set_threshold(*_GC_THRESHOLD)

@@ -24,6 +24,7 @@ from typing import Final
 
 import msgspec
 
+from proxy.control.troubles import TroubleSender
 from proxy.core.config import Config
 from proxy.processes import SIGNALS, hand
 from proxy.supervisor.child import OBSERVER, Child, Death
@@ -55,6 +56,7 @@ class Supervisor:
         self._greeted = False
         self._manager = Notifier()
         self._renewal: Renewal | None = None
+        self._troubles = TroubleSender(Path(config.data), retry_s=0.0)
 
     def open_ports(self) -> None:
         """Before run(). Raises OSError: an address cannot be had."""
@@ -75,12 +77,13 @@ class Supervisor:
             self._stand_in = subprocess.Popen(  # noqa: S603 - our own command
                 self._orders.stand_in, stdout=subprocess.DEVNULL, preexec_fn=_die_with_parent
             )
-        self._renewal = renewal = Renewal(self._config, self._orders, self._children, self._start, say)
+        self._renewal = renewal = Renewal(self._config, self._orders, self._children, self._start, self._say)
         while True:
             for child in self._children:
                 self._look_after(child)
             self._greet()
             renewal.turn()
+            self._troubles.flush()
             came = self._wait(self._next_due())
             if _ENDING & came:
                 renewal.stop()
@@ -101,7 +104,7 @@ class Supervisor:
             self._start(child)
         late_s = child.take_lateness()
         if late_s is not None:
-            say("warning", "process_not_ready", process=child.name, after_s=round(late_s))
+            self._say("warning", "process_not_ready", process=child.name, after_s=round(late_s))
 
     def _start(self, child: Child) -> None:
         """No process or descriptor to be had just now is no reason to go, but to try again."""
@@ -111,14 +114,14 @@ class Supervisor:
             child.start(self._settings_fd, self._life_read, self._joined)
         except OSError as error:
             child.start_at = time.monotonic() + _RETRY_S
-            say("error", "process_not_started", process=child.name, error=error.strerror)
+            self._say("error", "process_not_started", process=child.name, error=error.strerror)
 
     def _tell_death(self, child: Child, death: Death) -> None:
         fields = {"process": child.name, "how": death.how, "lived_s": death.lived_s}
-        say("warning", "process_died", **fields, restart_in_s=death.restart_in_s)
+        self._say("warning", "process_died", **fields, restart_in_s=death.restart_in_s)
         if death.failures > 1:
             again = f"died {death.failures} times in a row soon after its start; restarts wait longer and longer"
-            say("error", "crash_loop", process=child.name, error=again)
+            self._say("error", "crash_loop", process=child.name, error=again)
 
     def _greet(self) -> None:
         """Once, as soon as everything serves."""
@@ -181,13 +184,18 @@ class Supervisor:
                 return False
         return True
 
+    def _say(self, level: str, event: str, **fields: object) -> None:
+        self._troubles.send(say(level, event, **fields))
 
-def say(level: str, event: str, **fields: object) -> None:
-    """One JSON line on standard error."""
+
+def say(level: str, event: str, **fields: object) -> bytes:
+    """One JSON line on standard error. Gives it."""
     now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     line = {"timestamp": now, "level": level, "logger": "sightglass.supervisor", "event": event, **fields}
+    encoded = msgspec.json.encode(line)
     with contextlib.suppress(OSError):  # whoever read it may be gone; we must outlive that
-        print(msgspec.json.encode(line).decode(), file=sys.stderr, flush=True)
+        print(encoded.decode(), file=sys.stderr, flush=True)
+    return encoded
 
 
 def _die_with_parent() -> None:

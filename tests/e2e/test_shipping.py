@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from pathlib import Path
 
 import orjson
@@ -56,3 +57,26 @@ def test_every_way_out_at_once(tmp_path: Path) -> None:
     }
     assert {"gen_ai.client.operation.duration", "gen_ai.client.token.usage"} <= names
     assert b"canary" not in line + datagram + b"".join(request.SerializeToString() for request in requests)
+
+
+def test_the_death_of_a_relay_and_of_the_observer_is_in_the_files(tmp_path: Path) -> None:
+    """The supervisor's lines, also the one of a time without an observer."""
+    with serving(tmp_path, SIGHTGLASS_LOG__FILE__DIRECTORY=str(tmp_path / "log")) as product:
+        for target in ("relay", "observer"):
+            product.kill(target)
+            deadline = time.monotonic() + 20
+            while not any(target in name for name in _died(tmp_path)) and time.monotonic() < deadline:
+                time.sleep(0.1)
+        died = _died(tmp_path)
+        printed = (tmp_path / "sightglass.log").read_text()
+
+    assert died == ["relay 0", "observer"]
+    assert printed.count('"process_died"') == 2
+
+
+def _died(folder: Path) -> list[str]:
+    """Processes whose death is in the file of warnings."""
+    written = folder / "log" / "sightglass-warning.log"
+    lines = written.read_bytes().splitlines() if written.exists() else []
+    said = [orjson.loads(line) for line in lines]
+    return [str(line["process"]) for line in said if line["event"] == "process_died"]
