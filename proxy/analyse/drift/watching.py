@@ -104,6 +104,11 @@ class DriftWatch:
         return [lane.state(number) for number, lane in list(self._lanes.items())]
 
     @property
+    def idle(self) -> bool:
+        """Whether all rows that were told of are read."""
+        return self._steps is None and not self._waiting
+
+    @property
     def began(self) -> bool:
         """Whether the ledger's events were read."""
         return self._last is not None
