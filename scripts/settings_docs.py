@@ -52,7 +52,7 @@ prices:
 MD_HEAD = """\
 # Settings
 
-<!-- Written by scripts/settings_docs.py from proxy/core/config.py. Change it there. -->
+<!-- Written by scripts/settings_docs.py from proxy/core/config/. Change it there. -->
 
 Sightglass runs without any. What you set is read in this order, and the last one that says something wins:
 
