@@ -29,6 +29,7 @@ class Playing(NamedTuple):
     product: Product
     well: Switch
     ill: Switch
+    share: float = 1.0  # of the traffic that it can bear
 
 
 @contextmanager
@@ -94,7 +95,8 @@ def stalled_disk(folder: Path) -> Iterator[Playing]:
             tracer.wait(10)
 
     with _serving(folder) as product:
-        yield Playing(product, traced, lambda: traced("-e", "inject=writev:delay_exit=1000000"))
+        # strace stops the relay twice at each system call: with all of the traffic that is what would be measured.
+        yield Playing(product, traced, lambda: traced("-e", "inject=writev:delay_exit=1000000"), share=0.2)
 
 
 @contextmanager

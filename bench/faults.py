@@ -8,7 +8,8 @@ first stall of a disk is felt. A difference is taken within a round, then the me
 fault that cannot be played here (mounting, tracing) is left out by name.
 
 full-disk       journal and ledger lie on a disk without a byte left
-stalled-disk    each write to the journal takes a second longer; strace does it, and traces without the fault as well
+stalled-disk    each write to the journal takes a second longer; strace does it, and traces without the fault as well,
+                at a fifth of the traffic
 observer-away   the observer is stopped; the relay's journal grows
 collector-dead  nobody listens where spans go
 collector-mute  who listens takes connections and bytes, and never answers
@@ -18,6 +19,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import math
 import statistics
 import sys
 import tempfile
@@ -102,8 +104,8 @@ def p99(values: Sequence[float]) -> float:
 def measure(name: str, folder: Path, options: argparse.Namespace) -> list[tuple[Sample, Sample]]:
     """(without, with) of each round."""
     rounds = []
-    with FAULTS[name](folder) as (product, well, ill):
-        traffic = Traffic(product, rate=options.rate, streams=options.streams)
+    with FAULTS[name](folder) as (product, well, ill, share):
+        traffic = Traffic(product, rate=options.rate * share, streams=math.ceil(options.streams * share))
         asyncio.run(traffic.sample(min(options.seconds, 2.0)))
         for number in range(options.rounds):
             pair = {}
