@@ -50,6 +50,26 @@ class Transcript(NamedTuple):
 
 
 EMPTY: Final = Transcript()
+MOST_ITEMS: Final = 10_000  # messages, parts and calls of a request; one with more is read as no conversation
+
+
+class _TooManyError(Exception):
+    """A request of more than MOST_ITEMS."""
+
+
+class _Items:
+    """Hands out the lists of one request, and stops at MOST_ITEMS of all."""
+
+    def __init__(self) -> None:
+        self._left = MOST_ITEMS
+
+    def of(self, value: object) -> list[Any]:
+        """The items of a list, none of anything else. Raises _TooManyError."""
+        items = foreign.as_list(value)
+        self._left -= len(items)
+        if self._left < 0:
+            raise _TooManyError
+        return items
 
 
 def read_transcript(said: dict[str, Any], dialect: Dialect) -> Transcript:
@@ -58,7 +78,10 @@ def read_transcript(said: dict[str, Any], dialect: Dialect) -> Transcript:
     if reader is None:
         return EMPTY
     system: list[str] = []
-    lines = tuple(reader(said, system))
+    try:
+        lines = tuple(reader(said, system, _Items()))
+    except _TooManyError:
+        return EMPTY
     previous = foreign.as_name(said.get("previous_response_id")) if dialect == "openai_responses" else None
     offered = _offered(said)
     return Transcript(
@@ -78,26 +101,27 @@ def reads(dialect: Dialect) -> bool:
 # -- messages ------------------------------------------------------------------------------------------------
 
 
-def _chat(said: dict[str, Any], system: list[str]) -> Iterator[Line]:
-    for message in foreign.as_list(said.get("messages")):
+def _chat(said: dict[str, Any], system: list[str], items: _Items) -> Iterator[Line]:
+    for message in items.of(said.get("messages")):
         message = foreign.as_object(message)
         role = message.get("role")
         content = message.get("content")
         if role == "assistant":
             words = content if isinstance(content, str) else foreign.text_of(content)
             yield Line("assistant", words + foreign.as_text(message.get("refusal")))
-            yield from _called(message)
+            yield from _called(message, items)
         elif role in ("tool", "function"):
             name = message.get("tool_name") or message.get("name")
             yield _result(foreign.text_of(content), name, message.get("tool_call_id"))
         elif role in _SYSTEM:
             system.append(foreign.text_of(content))
         else:
-            yield Line("user", _words(content) + "".join(map(foreign.as_text, foreign.as_list(message.get("images")))))
+            images = map(foreign.as_text, items.of(message.get("images")))
+            yield Line("user", _words(content, items) + "".join(images))
 
 
-def _called(message: dict[str, Any]) -> Iterator[Line]:
-    calls = [foreign.as_object(call) for call in foreign.as_list(message.get("tool_calls"))]
+def _called(message: dict[str, Any], items: _Items) -> Iterator[Line]:
+    calls = [foreign.as_object(call) for call in items.of(message.get("tool_calls"))]
     if isinstance(message.get("function_call"), dict):  # the form before tools, 2023
         calls.append({"function": message["function_call"]})
     for call in calls:
@@ -106,16 +130,16 @@ def _called(message: dict[str, Any]) -> Iterator[Line]:
         yield _call(function.get("input" if custom else "arguments"), function.get("name"), call.get("id"))
 
 
-def _messages(said: dict[str, Any], system: list[str]) -> Iterator[Line]:
+def _messages(said: dict[str, Any], system: list[str], items: _Items) -> Iterator[Line]:
     system.append(foreign.text_of(said.get("system")))
-    for message in foreign.as_list(said.get("messages")):
+    for message in items.of(said.get("messages")):
         message = foreign.as_object(message)
         kind: LineKind = "assistant" if message.get("role") == "assistant" else "user"
         content = message.get("content")
         if not isinstance(content, list):
             yield Line(kind, foreign.as_text(content))
             continue
-        for block in content:
+        for block in items.of(content):
             block = foreign.as_object(block)
             match block.get("type"):
                 case "text":
@@ -126,16 +150,16 @@ def _messages(said: dict[str, Any], system: list[str]) -> Iterator[Line]:
                     failed = foreign.as_bool(block.get("is_error"))
                     yield _result(foreign.text_of(block.get("content")), None, block.get("tool_use_id"), failed=failed)
                 case _ if kind == "user":
-                    yield Line("user", _words([block]))
+                    yield Line("user", _words([block], items))
 
 
-def _responses(said: dict[str, Any], system: list[str]) -> Iterator[Line]:
+def _responses(said: dict[str, Any], system: list[str], items: _Items) -> Iterator[Line]:
     system.append(foreign.as_text(said.get("instructions")))
     asked = said.get("input")
     if isinstance(asked, str):
         yield Line("user", asked)
         return
-    for item in foreign.as_list(asked):
+    for item in items.of(asked):
         item = foreign.as_object(item)
         match item.get("type"):
             case "function_call" | "custom_tool_call":
@@ -149,7 +173,7 @@ def _responses(said: dict[str, Any], system: list[str]) -> Iterator[Line]:
                 elif item.get("role") == "assistant":
                     yield Line("assistant", _spoken(content))
                 else:
-                    yield Line("user", _words(content))
+                    yield Line("user", _words(content, items))
 
 
 def _spoken(content: object) -> str:
@@ -160,12 +184,12 @@ def _spoken(content: object) -> str:
     return "".join(foreign.as_text(part.get("text")) or foreign.as_text(part.get("refusal")) for part in parts)
 
 
-def _words(content: object) -> str:
+def _words(content: object, items: _Items) -> str:
     """Text of a `content`, and what else it holds (pictures, sound) as JSON. Marks for caches are not part of it."""
     if isinstance(content, str):
         return content
     words: list[str] = []
-    for part in foreign.as_list(content):
+    for part in items.of(content):
         part = foreign.as_object(part)
         text = part.get("text")
         if isinstance(text, str):
@@ -188,7 +212,8 @@ def _result(text: str, name: object, call_id: object, *, failed: bool | None = N
 
 
 def _offered(said: dict[str, Any]) -> list[Any]:
-    return foreign.as_list(said.get("tools")) or foreign.as_list(said.get("functions"))
+    offered = foreign.as_list(said.get("tools")) or foreign.as_list(said.get("functions"))
+    return offered if len(offered) <= MOST_ITEMS else []
 
 
 def _tool(said: object) -> OfferedTool | None:
@@ -203,7 +228,7 @@ def _tool(said: object) -> OfferedTool | None:
     return OfferedTool(name, schema if isinstance(schema, dict) else None)
 
 
-_READERS: Final[dict[Dialect, Callable[[dict[str, Any], list[str]], Iterator[Line]]]] = {
+_READERS: Final[dict[Dialect, Callable[[dict[str, Any], list[str], _Items], Iterator[Line]]]] = {
     "openai_chat": _chat,
     "ollama_chat": _chat,
     "anthropic_messages": _messages,

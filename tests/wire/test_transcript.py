@@ -8,7 +8,7 @@ import pytest
 
 from proxy.wire.answers import request_object
 from proxy.wire.routes import match
-from proxy.wire.transcript import EMPTY, Line, read_transcript
+from proxy.wire.transcript import EMPTY, MOST_ITEMS, Line, read_transcript
 from tests.wire.recordings import exchange_of, load, names
 
 WEATHER = Line("call", '{"city":"Paris"}', "get_weather", "call_abc12345")
@@ -143,3 +143,17 @@ def test_custom_tools_offered_called_and_answered() -> None:
 
     assert [(tool.name, tool.schema) for tool in found.tools] == [("sql", None)]
     assert found.lines[1:] == (Line("call", "SELECT 1", "sql", "a"), Line("result", "1", None, "a"))
+
+
+@pytest.mark.parametrize(
+    "message",
+    [1, {}, {"content": [1] * 99}, {"role": "assistant", "tool_calls": [{}] * 99}, {"images": ["x"] * 99}],
+    ids=["numbers", "empty objects", "parts", "calls", "pictures"],
+)
+def test_more_than_a_conversation_can_have_is_not_read_as_one(message: object) -> None:
+    """Millions of them fit into 10 MB, and took the observer 20 s."""
+    each = 99 if isinstance(message, dict) and message else 0
+    some, many = (count // (1 + each) for count in (MOST_ITEMS, 2 * MOST_ITEMS))
+
+    assert len(read_transcript({"messages": [message] * some}, "openai_chat").lines) >= some
+    assert read_transcript({"messages": [message] * many}, "openai_chat") is EMPTY
