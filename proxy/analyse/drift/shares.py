@@ -8,10 +8,15 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from typing import Final
+from functools import lru_cache
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
 
 HORIZON: Final = 640  # answers
 _RISES: Final = (0.015, 0.04, 0.1, 0.25, 0.6, 0.95)  # added to the baseline's share, of what is left
+_STARTS: Final = 80  # faulty answers from which a rise may have begun
 _PRIOR: Final = (0.25, 25.0)  # faulty and sound answers' worth of belief before the baseline
 
 
@@ -23,9 +28,8 @@ class Share:
         self.had, self.of = had, of
         self._bad, self._good = had + _PRIOR[0], of - had + _PRIOR[1]
         self.base = self._bad / (self._bad + self._good)
-        self._rises = [
-            (math.log(rate), math.log1p(-rate)) for rate in (self.base + rise * (1 - self.base) for rise in _RISES)
-        ]
+        rates = self.base + np.array(_RISES) * (1 - self.base)
+        self._rises = np.log(rates), np.log1p(-rates)
         self.at: deque[int] = deque()
         self.evidence, self.since = 0.0, 0
 
@@ -42,28 +46,28 @@ class Share:
 
     def _weigh(self, count: int) -> None:
         """Over all starts that a faulty answer begins; the starts before each, up to the last one, stand with it."""
-        logs: list[float] = []
-        times = list(self.at)
-        best, since = -math.inf, count
-        for place in range(len(times) - 1, max(len(times) - 80, -1), -1):
-            faulty = len(times) - place
-            length = count - times[place] + 1
-            sound = length - faulty
-            log = self._ratio(faulty, sound)
-            logs.append(log)
-            if log > best:
-                best, since = log, times[place]
-        top = max(logs)
+        times = np.array(list(self.at)[-_STARTS:])
+        faulty = np.arange(len(times), 0, -1)
+        logs = self._ratios(faulty, count - times + 1 - faulty)
+        best = int(len(logs) - 1 - logs[::-1].argmax())  # the latest of equals
         # A start d answers before a faulty one is worth (1 - rate)^d of it: some 1 / rate starts in all, up to the gap.
-        self.evidence = top + math.log(sum(math.exp(log - top) for log in logs)) + math.log(10.0)
-        self.since = since
+        self.evidence = float(logs[best] + math.log(np.exp(logs - logs[best]).sum()) + math.log(10.0))
+        self.since = int(times[best])
 
-    def _ratio(self, faulty: int, sound: int) -> float:
+    def _ratios(self, faulty: npt.NDArray[Any], sound: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Logarithm of how much likelier each pair of counts is under the higher shares."""
         null = (
-            math.lgamma(self._bad + faulty) - math.lgamma(self._bad)
-            + math.lgamma(self._good + sound) - math.lgamma(self._good)
-            - math.lgamma(self._bad + self._good + faulty + sound) + math.lgamma(self._bad + self._good)
+            _log_rising(self._bad)[faulty] + _log_rising(self._good)[sound]
+            - _log_rising(self._bad + self._good)[faulty + sound]
         )  # fmt: skip
-        logs = [faulty * bad + sound * good for bad, good in self._rises]
-        top = max(logs)
-        return top + math.log(sum(math.exp(log - top) for log in logs) / len(logs)) - null
+        bad, good = self._rises
+        logs = np.multiply.outer(faulty, bad) + np.multiply.outer(sound, good)
+        top = logs.max(1)
+        ratios: npt.NDArray[Any] = top + np.log(np.exp(logs - top[:, None]).mean(1)) - null
+        return ratios
+
+
+@lru_cache(maxsize=256)
+def _log_rising(start: float) -> npt.NDArray[Any]:
+    """log(start (start + 1) ... (start + n - 1)) for n of 0 to the horizon: what a Beta-binomial is made of."""
+    return np.concatenate([[0.0], np.log(start + np.arange(HORIZON)).cumsum()])
