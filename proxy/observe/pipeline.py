@@ -85,7 +85,8 @@ class Pipeline:
         gathered = Gathered()
         more = True
         while more and len(gathered.calls) < self._batch_calls:
-            reading = self._reader.read(most=READ_FRAMES)
+            wanted = self._batch_calls - len(gathered.calls)
+            reading = self._reader.read(most=min(READ_FRAMES, 2 * wanted))  # a call has two frames
             self._gatherer.take(gathered, reading)
             self._note_writers(gathered, reading)
             more = reading.more

@@ -38,9 +38,9 @@ class Observer(Section, frozen=True, kw_only=True):
     linger_s: Annotated[
         Seconds, Meta(description="Frames are gathered this long for one commit; the ledger lags by about as much.")
     ] = 0.2
-    batch_calls: Annotated[Annotated[int, Meta(ge=1)], Meta(description="A commit holds at most this many calls.")] = (
-        500
-    )
+    batch_calls: Annotated[
+        Annotated[int, Meta(ge=1)], Meta(description="A commit holds about this many calls at most.")
+    ] = 500
     probe_s: Annotated[
         Seconds, Meta(description="How often the upstream's free health path is asked. Never loads a model.")
     ] = 10.0

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
 from proxy.core.config import Config, Observer
 from proxy.core.errors import LedgerBusy
@@ -178,12 +179,22 @@ async def test_calls_between_a_change_and_the_look_that_noticed_it_are_put_right
         await until(lambda: _known(tmp_path, "chat:latest"))
         tell(relay, "before")
         await until(lambda: len(digests(tmp_path)) == 1)
+        held, released = asyncio.Event(), asyncio.Event()
+
+        async def hold(request: web.BaseRequest) -> web.StreamResponse:
+            held.set()
+            await released.wait()
+            return web.json_response({"models": server.models})
+
+        server.instead["/api/tags"] = hold  # no look tells of the model as it was once it has changed
+        await held.wait()
         now = datetime.now(UTC).isoformat()
         await asyncio.sleep(0.01)
         tell(relay, "unnoticed")
         await until(lambda: len(digests(tmp_path)) == 2)
         as_recorded = digests(tmp_path)["unnoticed"]
         server.models = [entry("chat:latest", "b" * 64, modified_at=now), entry("copy:latest")]
+        released.set()
         await until(lambda: one.observing.changes.told["default", "digest"])
     relay.die()
 
