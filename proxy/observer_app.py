@@ -23,7 +23,7 @@ from proxy.core.event import Event
 from proxy.core.logs import level_of, log_to_stderr
 from proxy.core.otel import telemetry_of
 from proxy.core.tasks import spawn
-from proxy.core.upstreams import ResolvedUpstream
+from proxy.core.upstreams import SECRET_BYTES, ResolvedUpstream
 from proxy.observe.call_log import CallLog
 from proxy.observe.definitions import JUDGE_ANSWERS
 from proxy.observe.exports import Exports
@@ -108,7 +108,11 @@ async def serve(arguments: ChildArguments, config: Config, upstreams: tuple[Reso
     observing = Observing(
         config, sinks, guards, watcher.kind, watcher=watcher, opened=opened,
         signalling=drift, reader=drift,
-        keys={one.name: one.key.encode("latin-1") for one in upstreams if one.key is not None},
+        keys={
+            one.name: one.key.encode("latin-1")
+            for one in upstreams
+            if one.key is not None and len(one.key) >= SECRET_BYTES
+        },
     )  # fmt: skip
     Scrape(metrics, observing, watcher, outputs, exports, Path(config.data))
     health = Health(

@@ -15,6 +15,9 @@ from proxy.core.config import Config, UpstreamKind
 # Ollama (Go) closes an idle connection never; uvicorn, under LiteLLM and most OpenAI-style servers, after 5 s.
 USUAL_IDLE_S: Final[dict[UpstreamKind, float]] = {"ollama": 60.0, "litellm": 4.0, "openai": 4.0, "auto": 4.0}
 
+# Shorter keys ("none", "ollama") protect nothing, and would be found in ordinary text.
+SECRET_BYTES: Final = 8
+
 
 class ResolvedUpstream(msgspec.Struct, frozen=True, kw_only=True):
     """One server that calls can go to. Its repr and str leave out the key."""

@@ -17,6 +17,7 @@ import msgspec
 
 from proxy.core.config import Journal as JournalSettings
 from proxy.core.exchange import Attempt, Finished
+from proxy.core.upstreams import SECRET_BYTES
 from proxy.journal import frames
 from proxy.journal.counters import Counter
 from proxy.journal.writer import JournalWriter
@@ -34,8 +35,6 @@ _BLOCK_BYTES: Final = 4096
 _random_bits: Final = Random().getrandbits  # noqa: S311 - seeded from the system; ids need to be unlike, not secret
 # What a request id may be made of to be taken over: visible ASCII, as header values in logs and URLs.
 _ID_BYTES: Final = frozenset(range(0x21, 0x7F))
-# Shorter ones ("none", "unused") protect nothing, and would be found in ordinary text.
-_SECRET_BYTES: Final = 8
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -223,7 +222,7 @@ class Call:
 
     def _struck(self, body: bytes) -> bytes:
         for secret in self.secrets:
-            if len(secret) >= _SECRET_BYTES:
+            if len(secret) >= SECRET_BYTES:
                 body = body.replace(secret, STRUCK)
         return body
 
@@ -246,15 +245,16 @@ class Call:
     def _kept_answer(self) -> bytes:
         """The answer as kept; notes what was left out of its middle."""
         head = b"".join((*self._answer_blocks, *self._answer))
-        if self._answer_tail is None:
-            head = self._without_key(head)
-            return head if (self.notes.status or 0) < 400 else self._struck(head)
-        tail = b"".join(self._answer_tail)
-        tail = tail[max(len(tail) - self._settings.answer_bytes // 4, 0) :]
-        cut = self._answer_bytes - len(head) - len(tail)
-        if cut:
-            self.notes.answer_cut, self.notes.answer_head_kept = cut, len(head)
-        return self._without_key(head) + self._without_key(tail)
+        if self._answer_tail is not None:
+            tail = b"".join(self._answer_tail)
+            tail = tail[max(len(tail) - self._settings.answer_bytes // 4, 0) :]
+            cut = self._answer_bytes - len(head) - len(tail)
+            if cut:
+                self.notes.answer_cut, self.notes.answer_head_kept = cut, len(head)
+                return self._without_key(head) + self._without_key(tail)
+            head += tail  # nothing was left out: a key may lie across
+        head = self._without_key(head)
+        return head if (self.notes.status or 0) < 400 else self._struck(head)
 
     def _without_key(self, body: bytes) -> bytes:
         """Its length stays: pieces are found by it."""

@@ -15,7 +15,7 @@ import time
 from functools import lru_cache
 from typing import Final
 
-from proxy.core.upstreams import ResolvedUpstream
+from proxy.core.upstreams import SECRET_BYTES, ResolvedUpstream
 from proxy.relay import faults
 from proxy.relay.answer import AnswerReader, MalformedError
 from proxy.relay.call import Call
@@ -254,8 +254,9 @@ class Passage:
         if self._injected and status == 200 and head.readable_events:
             path = call.notes.target.partition("?")[0]
             self._filter = UsageFilter(unasked_style(path, litellm=head.from_litellm))
-        if self._upstream.key is not None:
-            self._hide_key(self._upstream.key.encode("latin-1"), head, in_body=status >= 400)
+        key = self._upstream.key
+        if key is not None and (status >= 400 or len(key) >= SECRET_BYTES):
+            self._hide_key(key.encode("latin-1"), head, in_body=status >= 400)
         call.answer_head = head.kept()
         if isinstance(self._filter, UsageFilter) and head.length is not None:
             # A length of its own, from which something may be taken out: the rest's length is known at its end.

@@ -65,6 +65,30 @@ async def test_an_answer_that_is_no_error_passes_whole_and_is_kept_without_it(ma
     assert len(exchange.answer_body) + exchange.finished.answer_cut == len(said)
 
 
+async def test_a_key_across_the_parts_that_are_kept_apart_is_not_kept(make_relay: MakeRelay) -> None:
+    said = b"a" * 290 + KEY + b"b" * 10  # 300 of 400 bytes are kept as the begin, the rest as the end: all of it
+    async with Scripted(answers(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(said), said))) as server:
+        rig = await make_relay((upstream(server.port, key=KEY.decode()),), journal=Journal(answer_bytes=400))
+        answer = await ask(rig.port, chat())
+        exchange = await rig.last()
+
+    assert answer.body == said
+    assert exchange.answer_body == said.replace(KEY, b"*" * len(KEY))
+
+
+@pytest.mark.parametrize("key", ["json", "ollama", "17"])
+async def test_a_key_that_is_an_ordinary_word_changes_no_answer(make_relay: MakeRelay, key: str) -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nServer: ollama\r\nContent-Length: 17\r\n"
+    said = b'{"json":"ollama"}'
+    async with Scripted(answers(head + b"\r\n" + said)) as server:
+        rig = await make_relay((upstream(server.port, key=key),))
+        answer = await ask(rig.port, chat())
+        exchange = await rig.last()
+
+    assert answer.raw_head.startswith(head)
+    assert (answer.body, exchange.answer_body) == (said, said)
+
+
 async def test_a_head_request_keeps_its_length(make_relay: MakeRelay) -> None:
     async with Scripted(answers(b"HTTP/1.1 404 Not Found\r\nContent-Length: 77\r\n\r\n")) as server:
         rig = await make_relay((upstream(server.port, key=KEY.decode()),))
