@@ -6,6 +6,7 @@ Which of it becomes a call, and what goes back, is for `relay/listener` to say.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, cast
 
@@ -19,6 +20,8 @@ from proxy.relay import faults
 from proxy.relay.faults import Fault
 from proxy.relay.gate import Gate
 from proxy.relay.request import Request
+
+log: Final = logging.getLogger("sightglass.relay")
 
 # How long the rest of a body that nobody wanted is read and thrown away, so that the connection can be kept.
 _READ_OFF_S: Final = 2.0
@@ -112,7 +115,11 @@ class Incoming(RequestHandler):
         try:
             kept = await handler(request)
         except Exception:
-            self.answer_unread(faults.INTERNAL)
+            log.exception("request_failed")
+            if request.client.answered:
+                request.client.break_off()
+            else:
+                self.answer_unread(faults.INTERNAL)
             return False
         finally:
             self._current_request = None

@@ -5,6 +5,9 @@ from __future__ import annotations
 import pytest
 
 from proxy.relay import incoming
+from proxy.relay.handler import RelayHandler
+from proxy.relay.listener import ClientConnection
+from proxy.relay.request import Request
 
 from .conftest import MakeRelay
 from .peer import connected, request
@@ -40,3 +43,24 @@ async def test_a_body_that_does_not_end_soon_closes(make_relay: MakeRelay, monke
             behind = await peer.reader.read()
 
     assert (error.status, behind) == (502, b"")
+
+
+@pytest.mark.parametrize("answered", [False, True])
+async def test_a_failing_handler_is_logged_and_adds_nothing_to_an_answer(
+    make_relay: MakeRelay, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, *, answered: bool
+) -> None:
+    begun = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc"
+
+    def fails(self: RelayHandler, request: Request, client: ClientConnection) -> bool:
+        if answered:
+            client.send(begun)
+        raise ValueError("as tests do")
+
+    monkeypatch.setattr(RelayHandler, "_answer_own", fails)
+    rig = await make_relay(1)
+    async with connected(rig.port) as peer:
+        peer.send(request("GET", "/-/health"))
+        got = await peer.reader.read()
+
+    assert got == begun if answered else got.startswith(b"HTTP/1.1 500")
+    assert "request_failed" in caplog.text
