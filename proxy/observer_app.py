@@ -91,8 +91,6 @@ async def serve(arguments: ChildArguments, config: Config, upstreams: tuple[Reso
         logging.getLogger().addHandler(sentry)
     metrics = Metrics((upstream.name for upstream in upstreams), config.metrics)
     guards = Guards(os.environ.get(FAIL_VARIABLE, ""))
-    received = Received(Path(config.data), outputs, guards)
-    received.start(loop)
 
     def opened(last_success: Mapping[str, int]) -> None:
         for upstream, started_unix_ns in last_success.items():
@@ -122,6 +120,9 @@ async def serve(arguments: ChildArguments, config: Config, upstreams: tuple[Reso
     runner = web.AppRunner(console.app(), access_log=None, shutdown_timeout=_CONSOLE_S)
     await runner.setup()
     await web.SockSite(runner, socket.socket(fileno=arguments.socket_fd)).start()
+    # Only now: one that does not come up would take the name from the observer that goes on.
+    received = Received(Path(config.data), outputs, guards)
+    received.start(loop)
     tell_ready(arguments.ready_fd)
     await watcher.looked(patience_s=_LOOK_S)
     observing.start()

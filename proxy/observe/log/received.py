@@ -19,15 +19,18 @@ _decode: Final = msgspec.json.Decoder(dict[str, Any]).decode
 
 def line_of(sent: bytes) -> Line | None:
     """What relay or supervisor sent; None = it is no line of theirs."""
+    sent = sent.strip()
     try:
         said = _decode(sent)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    if b"\n" in sent or b"\r" in sent:  # between its parts, where JSON allows it: in the log it would be two lines
         return None
     level, timestamp, event = (said.get(name) for name in ("level", "timestamp", "event"))
     if not isinstance(level, str) or not isinstance(timestamp, str) or not isinstance(event, str):
         return None
     number = LEVELS.get(level)
-    return None if number is None else Line(number, timestamp, event, escaped(sent.strip()))
+    return None if number is None else Line(number, timestamp, event, escaped(sent))
 
 
 class Received:

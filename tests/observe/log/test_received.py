@@ -37,7 +37,11 @@ async def test_lines_go_to_the_outputs(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "sent", [b"", b"{}", b'{"level":1,"timestamp":"","event":""}', b"\xff", LINE[:-1], b"[" * 9000]
+    "sent",
+    [
+        *(b"", b"{}", b'{"level":1,"timestamp":"","event":""}', b"\xff", LINE[:-1], b"[" * 9000),
+        *(LINE.replace(b"died", b"\xff"), LINE.replace(b",", b",\n"), LINE.replace(b",", b",\r")),
+    ],
 )
 def test_what_is_no_line_is_none(sent: bytes) -> None:
     assert line_of(sent) is None
