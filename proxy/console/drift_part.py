@@ -25,12 +25,13 @@ def drift_part(report: DriftReport | None) -> dict[str, Any]:
     """The part of /health. None = the detector is off."""
     if report is None:
         return {"enabled": False, "lanes": {}, "alarms": [], "alarms_standing": 0}
-    newest = report.alarms[-ALARMS_SHOWN:][::-1]
+    # Newest first; other prompts last: they shall not crowd out what is trouble.
+    newest = sorted(report.alarms, key=lambda event: (event.details.get("kind") == "input", -event.event_id))
     return {
         "enabled": True,
         "lanes": report.states,
         "alarms_standing": len(report.alarms),
-        "alarms": [_alarm(event) for event in newest],
+        "alarms": [_alarm(event) for event in newest[:ALARMS_SHOWN]],
     }
 
 

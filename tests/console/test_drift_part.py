@@ -64,6 +64,12 @@ def test_many_alarms_are_counted() -> None:
     assert "And 10 more." in drift_section({"drift": told})
 
 
+def test_other_prompts_do_not_crowd_out_trouble() -> None:
+    told = part([alarm(1), *(alarm(at, kind="input", subject="input") for at in range(2, 40))])
+
+    assert len(list(drift_problems(told["alarms"]))) == 1
+
+
 def test_what_upstreams_wrote_stays_text() -> None:
     section = drift_section({"drift": part([alarm(1, model="<script>alert(1)</script>")])})
     tags: list[str] = []
