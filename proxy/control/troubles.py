@@ -69,7 +69,10 @@ class TroubleSender:
         if time.monotonic() < self._not_before:
             return False
         self._not_before = time.monotonic() + self._retry_s
-        sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        try:
+            sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        except OSError:  # no descriptor is to be had just now: what we would tell of may be just that
+            return False
         try:
             with _short(self._data) as path:
                 sock.connect(path)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,6 +33,22 @@ def test_lines_from_before_the_observer_come_when_it_is_there(tmp_path: Path, se
         came += more
         sender.flush()
     assert came == [b"%d" % number for number in range(5, KEPT + 5)]
+    inbox.close()
+
+
+def test_without_a_descriptor_nothing_is_raised(
+    tmp_path: Path, sender: TroubleSender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none_left(*_: object) -> socket.socket:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    inbox = TroubleInbox(tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr(socket, "socket", none_left)
+        sender.send(b"one")
+    sender.send(b"two")
+
+    assert list(inbox.lines()) == [b"one", b"two"]
     inbox.close()
 
 
