@@ -119,8 +119,8 @@ class ClientConnection(Incoming):
         return self._waiter is not None and not self._waiter.done()
 
     def left_unseen(self) -> bool:
-        """Whether the client left while nothing is read from it: it had sent more than we may take in."""
-        return (self._reading_paused or self._buffer_paused) and self.has_left()
+        """Whether the client left while nothing is read from it: it had sent more than we may take in, or rubbish."""
+        return (self._reading_paused or self._buffer_paused or self._deaf) and self.has_left()
 
     def has_left(self) -> bool:
         """Whether the client closed, also while we do not read from it: asks the kernel for the connection's state."""

@@ -152,6 +152,23 @@ async def test_leaving_behind_more_requests_than_are_read_ahead(make_relay: Make
     assert exchanges[0].finished.ending == "client_left"
 
 
+@pytest.mark.parametrize("how", ["close", "reset"])
+async def test_leaving_behind_what_is_refused(make_relay: MakeRelay, how: str) -> None:
+    async def mute(conn: Conn) -> None:
+        await conn.request()
+        await conn.left()
+
+    async with Scripted(mute) as server:
+        rig = await make_relay((upstream(server.port, first_byte_s=30.0),))
+        async with connected(rig.port) as peer:
+            peer.send(chat() + b"rubbish\r\n\r\n")
+            await rig.until(lambda: rig.count(Counter.UPSTREAM_BUSY) == 1)
+            peer.leave(how)
+            exchange = await rig.last()
+
+    assert exchange.finished.ending == "client_left"
+
+
 async def test_leaving_while_connecting(make_relay: MakeRelay) -> None:
     with socket.socket() as full:  # a listener whose queue is full takes no connection
         full.bind(("127.0.0.1", 0))
