@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import msgspec
 import pytest
 
+from proxy.console.health import LATE_S
 from proxy.core.call import CallRecord
 from proxy.core.config import Price
 from proxy.core.exchange import Finished
@@ -17,7 +18,7 @@ from proxy.journal import frames
 from proxy.journal.frames import Frame
 from proxy.observe import interpreting
 from proxy.observe.guards import Guards
-from proxy.observe.interpreting import Interpreter, bare_call
+from proxy.observe.interpreting import BEHIND_S, Interpreter, bare_call
 from proxy.observe.pricing import PriceBook
 from proxy.wire.meaning import Meaning
 from tests.observe.journals import ANSWER, JSON_HEAD, REQUEST
@@ -128,16 +129,20 @@ def observed_at(age_s: float, call_ids: list[str]) -> tuple[Interpreter, Scoring
 
 
 def test_every_answer_of_late_is_scored() -> None:
-    interpreter, scoring = observed_at(29.0, [str(number) for number in range(100)])
+    interpreter, scoring = observed_at(9.0, [str(number) for number in range(100)])
 
     assert (len(scoring.scored), scoring.left_out, interpreter.unscored) == (100, [], 0)
+
+
+def test_overload_that_scoring_less_ends_is_not_late() -> None:
+    assert BEHIND_S < LATE_S / 2
 
 
 def test_of_a_backlog_some_answers_are_scored_and_the_rest_is_counted() -> None:
     names = [f"{number:032x}" for number in range(1600)]
 
-    interpreter, scoring = observed_at(31.0, names)
-    _, again = observed_at(31.0, names)
+    interpreter, scoring = observed_at(11.0, names)
+    _, again = observed_at(11.0, names)
 
     assert 60 < len(scoring.scored) < 140
     assert len(scoring.scored) + len(scoring.left_out) == 1600
@@ -146,7 +151,7 @@ def test_of_a_backlog_some_answers_are_scored_and_the_rest_is_counted() -> None:
 
 
 def test_what_would_not_have_been_scored_is_not_counted_as_left_out() -> None:
-    interpreter, scoring = observed_at(31.0, ["odd"])
+    interpreter, scoring = observed_at(11.0, ["odd"])
 
     assert (scoring.left_out, interpreter.unscored) == (["odd"], 0)
 
