@@ -89,6 +89,8 @@ class RelayHandler:
         if self.retiring:
             client.persistent = False
         if request.target.startswith(OWN_PREFIX):
+            if client.writing_paused:
+                await client.taken()
             return self._answer_own(request, client)
         call = Call(
             self._journal,

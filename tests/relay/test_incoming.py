@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
+
 import pytest
 
 from proxy.relay import incoming
@@ -64,3 +67,23 @@ async def test_a_failing_handler_is_logged_and_adds_nothing_to_an_answer(
 
     assert got == begun if answered else got.startswith(b"HTTP/1.1 500")
     assert "request_failed" in caplog.text
+
+
+async def test_who_asks_on_and_reads_nothing_fills_no_memory(make_relay: MakeRelay) -> None:
+    rig = await make_relay(1)
+    async with connected(rig.port) as peer:
+        peer.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        await rig.until(lambda: bool(rig.listener.connections))
+        (client,) = rig.listener.connections
+        assert isinstance(client, ClientConnection)
+        assert client._socket is not None
+        client._socket.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        peer.send(request("GET", "/-/health") * 8000)
+        await rig.until(lambda: client.writing_paused)
+        await asyncio.sleep(0.3)
+        unsent = client._socket.get_write_buffer_size()
+        peer.writer.transport.resume_reading()  # type: ignore[attr-defined]
+        answers = [await peer.answer() for _ in range(8000)]
+
+    assert unsent < 100_000
+    assert {answer.status for answer in answers} == {200}
