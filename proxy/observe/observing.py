@@ -159,8 +159,8 @@ class Observing:
                 self._read_ledger(ledger, busy=more)
                 if stopping and not more:
                     return
+                trimming.turn()
                 if not more:
-                    trimming.turn()
                     self._stop.wait(self._config.observer.linger_s)
         finally:
             if self._pipeline is not None:

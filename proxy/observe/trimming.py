@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 EVERY_S: Final = 30.0
@@ -17,9 +18,8 @@ EVERY_S: Final = 30.0
 
 def _give_back() -> None:
     """Once, where the C library is glibc; others (musl) give back by themselves."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
-        trim(0)
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 class Trimming:
