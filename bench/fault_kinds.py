@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -33,18 +33,6 @@ class Playing(NamedTuple):
 
 
 @contextmanager
-def _serving(folder: Path, env: Mapping[str, str] | None = None) -> Iterator[Product]:
-    product = Product(folder, env=env)
-    try:
-        product.start_model()
-        product.serve()
-        product.wait_serving()
-        yield product
-    finally:
-        product.stop()
-
-
-@contextmanager
 def full_disk(folder: Path) -> Iterator[Playing]:
     """16 MiB for journal and ledger; a file takes all the room that is left."""
     data = folder / "data"
@@ -65,7 +53,7 @@ def full_disk(folder: Path) -> Iterator[Playing]:
             ballast.unlink()
 
     try:
-        with _serving(folder) as product:
+        with Product(folder).running() as product:
             yield Playing(product, nullcontext, filled)
     finally:
         subprocess.run(["umount", "-l", str(data)], check=True)
@@ -94,7 +82,7 @@ def stalled_disk(folder: Path) -> Iterator[Playing]:
             tracer.terminate()
             tracer.wait(10)
 
-    with _serving(folder) as product:
+    with Product(folder).running() as product:
         # strace stops the relay twice at each system call: with all of the traffic that is what would be measured.
         yield Playing(product, traced, lambda: traced("-e", "inject=writev:delay_exit=1000000"), share=0.2)
 
@@ -114,7 +102,7 @@ def observer_away(folder: Path) -> Iterator[Playing]:
             for pid in pids:
                 os.kill(pid, signal.SIGCONT)
 
-    with _serving(folder) as product:
+    with Product(folder).running() as product:
         yield Playing(product, nullcontext, away)
 
 
@@ -158,7 +146,7 @@ def _exporting(folder: Path, trouble: Callable[[_Collector], Switch]) -> Iterato
     collector = _Collector(folder)
     env = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{collector.port}"}
     try:
-        with _serving(folder, env) as product:
+        with Product(folder, env=env).running() as product:
             yield Playing(product, nullcontext, trouble(collector))
     finally:
         collector.end()

@@ -9,8 +9,8 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Mapping
-from contextlib import closing, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from bench.processes import StartFailedError, free_port, last_lines, start, stop, title, wait_port
@@ -69,6 +69,17 @@ class Product:
                 if time.monotonic() > deadline:
                     raise StartFailedError(last_lines(self.folder / "sightglass.log"))
                 time.sleep(0.02)
+
+    @contextmanager
+    def running(self) -> Iterator[Product]:
+        """Serving before its stand-in model, until the end of the block."""
+        try:
+            self.start_model()
+            self.serve()
+            self.wait_serving()
+            yield self
+        finally:
+            self.stop()
 
     @property
     def url(self) -> str:

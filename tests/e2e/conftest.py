@@ -18,10 +18,5 @@ def product(tmp_path: Path) -> Iterator[Product]:
 
 def running(product: Product) -> Iterator[Product]:
     """Start it, give it, end it."""
-    try:
-        product.start_model()
-        product.serve()
-        product.wait_serving()
+    with product.running():
         yield product
-    finally:
-        product.stop()

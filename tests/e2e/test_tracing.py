@@ -6,8 +6,8 @@ import json
 import re
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +23,8 @@ TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 QUICK = {"OTEL_BSP_SCHEDULE_DELAY": "50"}
 
 
-@contextmanager
-def serving(folder: Path, **env: str) -> Iterator[Product]:
-    product = Product(folder, env=QUICK | env)
-    try:
-        product.start_model()
-        product.serve()
-        product.wait_serving()
-        yield product
-    finally:
-        product.stop()
+def serving(folder: Path, **env: str) -> AbstractContextManager[Product]:
+    return Product(folder, env=QUICK | env).running()
 
 
 def ask(product: Product, path: str = "/v1/chat/completions", head: dict[str, str] | None = None, **body: Any) -> int:
