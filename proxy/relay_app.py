@@ -51,7 +51,7 @@ async def serve(
     telemetry = telemetry_of(config.otel, os.environ)
     handler = RelayHandler(config, upstreams, journal, worker=arguments.worker, telemetry=telemetry)
     Follower(control_path(Path(config.data)), handler.admission.take).start(loop)
-    listener = Listener(handler, limits=config.limits, counters=journal.counters)
+    listener = Listener(handler, limits=config.limits, counters=journal.counters, known=handler.known_heads)
     servers = [
         await loop.create_server(listener, sock=socket.socket(fileno=fd), backlog=4096)
         for fd in (arguments.socket_fd, *arguments.adopted_fds)

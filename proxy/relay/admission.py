@@ -45,34 +45,43 @@ class Admission:
         """Go by this control snapshot from now on; None: there is one, and it cannot be read."""
         self._keys = KeyRing(snapshot.keys, required=self._keys_required) if snapshot is not None else None
 
-    def refusal(self, head: RequestHead, request: Request, notes: Started) -> Fault | None:
+    def refusal(self, request: Request, notes: Started) -> Fault | None:
         """Why this request goes no further, if it does not. Notes whose key it shows."""
-        return self._malformed(head, request) or self._forbidden(head, request, notes)
+        if request.known is None:
+            return self.refusal_of_head(request) or self._refusal_of_caller(request, notes)
+        return self._refusal_of_caller(request, notes)
 
-    def refusal_of_own(self, head: RequestHead, request: Request) -> Fault | None:
+    def refusal_of_head(self, request: Request) -> Fault | None:
+        """What of it follows from the head and the settings alone: the same each time such a head comes."""
+        refusal = self.refusal_of_own(request)
+        if refusal is not None:
+            return refusal
+        if self._is_foreign_page(request.head):
+            return faults.ORIGIN_REFUSED
+        if self._management_closed and is_management(request.target.partition("?")[0]):
+            return faults.MANAGEMENT_CLOSED
+        return None
+
+    def refusal_of_own(self, request: Request) -> Fault | None:
         """The same for our own pages: they need no key, and no page of a browser may read them."""
+        head = request.head
         malformed = self._malformed(head, request)
         if malformed is None and not self._hosts.allows(head.host):
             return faults.HOST_REFUSED if is_host(head.host or b"") else faults.BAD_HOST
         return malformed
 
-    def _forbidden(self, head: RequestHead, request: Request, notes: Started) -> Fault | None:
-        if not self._hosts.allows(head.host):
-            return faults.HOST_REFUSED if is_host(head.host or b"") else faults.BAD_HOST
-        if self._is_foreign_page(head):
-            return faults.ORIGIN_REFUSED
-        if self._management_closed and is_management(request.target.partition("?")[0]):
-            return faults.MANAGEMENT_CLOSED
+    def _refusal_of_caller(self, request: Request, notes: Started) -> Fault | None:
+        head = request.head
         if self._keys is None:
             return faults.KEYS_UNREADABLE
         if not self._keys.required:
             return None
         if request.method == "OPTIONS" and head.origin is not None:
-            head.vouched = Vouched.NOBODY  # a browser asks whether its page may, and sends no key with that
+            request.vouched = Vouched.NOBODY  # a browser asks whether its page may, and sends no key with that
             return None
         caller = self._keys.identify(head.secrets)
         notes.key_name = caller.name
-        head.vouched = Vouched.CLIENT
+        request.vouched = Vouched.CLIENT
         return _KEY_FAULTS.get(caller.verdict)
 
     def _is_foreign_page(self, head: RequestHead) -> bool:

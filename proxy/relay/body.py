@@ -108,7 +108,11 @@ def ready_body(content: StreamReader, call: Call) -> Body | None:
     """The body when it came together with the head; None when there is more to wait for."""
     if not content.is_eof():
         return None
-    piece = content.read_nowait(-1)
+    return whole_body(content.read_nowait(-1), call)
+
+
+def whole_body(piece: bytes, call: Call) -> Body:
+    """A body that came with its head."""
     if not piece:
         return Body([])
     call.sent_by_client(piece)

@@ -20,10 +20,10 @@ from proxy.relay.call import Call
 from proxy.relay.connection import UpstreamConnection
 from proxy.relay.deadlines import Deadlines
 from proxy.relay.faults import Fault
-from proxy.relay.heads import RequestHead
 from proxy.relay.lane import Lane
 from proxy.relay.listener import ClientConnection
 from proxy.relay.passage import Passage
+from proxy.relay.request import Request
 from proxy.relay.tracing import Tracing
 from proxy.relay.upload import Upload
 from proxy.wire.injection import Edit
@@ -46,7 +46,7 @@ class Forwarding:
         self._loop = loop
 
     async def forward(
-        self, call: Call, client: ClientConnection, head: RequestHead, body: Body, lane: Lane, edit: Edit | None
+        self, call: Call, client: ClientConnection, request: Request, body: Body, lane: Lane, edit: Edit | None
     ) -> Fault | None:
         """Attempts until one counts. None: an answer was passed on whole."""
         fresh = asked_without = False
@@ -64,7 +64,7 @@ class Forwarding:
             call.notes.injected = edit is not None
             done: asyncio.Future[Fault | None] = self._loop.create_future()
             passage = Passage(call, client, connection, lane.upstream, self._deadlines, done, injected=edit is not None)
-            fault, sent = await self._attempt(call, client, connection, passage, head, body, lane, edit)
+            fault, sent = await self._attempt(call, client, connection, passage, request, body, lane, edit)
             if fault is None and passage.stopped_asking:
                 connection.abort()
                 call.forget_attempt(None)
@@ -92,7 +92,7 @@ class Forwarding:
         client: ClientConnection,
         connection: UpstreamConnection,
         passage: Passage,
-        head: RequestHead,
+        request: Request,
         body: Body,
         lane: Lane,
         edit: Edit | None,
@@ -104,7 +104,7 @@ class Forwarding:
         try:
             pieces = body.spliced(edit) if body.whole else []
             length = sum(map(len, pieces)) if body.whole else body.length
-            first = lane.head_for(call, head, length=length, trace_line=self._tracing.line_for(call.notes))
+            first = lane.head_for(call, request, length=length, trace_line=self._tracing.line_for(call.notes))
             if body.whole and (length or 0) <= _ONE_WRITE:
                 call.send(connection.write, b"".join((first, *pieces)) if pieces else first)
                 call.sent_at = time.monotonic()

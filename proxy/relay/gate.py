@@ -36,7 +36,7 @@ _STEPS: Final = 200
 class Gate:
     """Of one client connection."""
 
-    __slots__ = ("_blanks", "_chunked", "_held", "_last", "_left", "_limit", "refused", "rest")
+    __slots__ = ("_blanks", "_chunked", "_held", "_last", "_left", "_limit", "head_end", "refused", "rest")
 
     def __init__(self, head_bytes: int) -> None:
         """`head_bytes`: longest head, its first line included."""
@@ -47,6 +47,12 @@ class Gate:
         self._held = b""  # begin of a head or of a chunk's size
         self.rest = b""  # not looked through in this turn: call let_in(b"") in the next one
         self.refused: Fault | None = None  # for good: nothing more is let in
+        self.head_end = 0  # where the head ends in what was let in last, if that was exactly one whole request
+
+    @property
+    def between(self) -> bool:
+        """Whether all that came were whole requests."""
+        return not (self._left or self._held or self._chunked or self.rest or self._blanks)
 
     @property
     def in_head(self) -> bool:
@@ -68,6 +74,7 @@ class Gate:
             elif (end := data.find(_END) + 4) > 3 and self._read_head(data, 0, end):
                 behind = len(data) - end
                 if behind <= self._left:  # usual: one request, or its begin
+                    self.head_end = end if behind == self._left else 0
                     self._left -= behind
                     return data
                 self._left = 0  # others follow: read again, one after the other
@@ -81,6 +88,7 @@ class Gate:
         comes in one piece behind an offer of h2c. One by one they are all read.
         """
         self._held = self.rest = b""
+        self.head_end = 0
         passed: list[bytes] = []
         at = begin = 0  # data[begin:at] was read and is to be passed
         for _ in range(_STEPS):

@@ -25,13 +25,13 @@ from proxy.journal.counters import Counter
 from proxy.journal.writer import JournalWriter
 from proxy.relay import faults
 from proxy.relay.admission import Admission
-from proxy.relay.body import Body, BodyRefusedError, Bounds, hold_body, read_body, ready_body
+from proxy.relay.body import Body, BodyRefusedError, Bounds, hold_body, read_body, ready_body, whole_body
 from proxy.relay.call import Call, new_call_id
 from proxy.relay.deadlines import Deadlines
 from proxy.relay.faults import Fault
 from proxy.relay.forwarding import Forwarding
-from proxy.relay.heads import RequestHead
 from proxy.relay.health import health_answer
+from proxy.relay.known_heads import KnownHeads
 from proxy.relay.lane import Lane
 from proxy.relay.listener import ClientConnection
 from proxy.relay.memory import Memory
@@ -62,6 +62,7 @@ class RelayHandler:
         telemetry: Telemetry | None = None,
     ) -> None:
         self._config = config
+        self.known_heads = KnownHeads(config.limits.head_bytes)
         self._journal = journal
         self._counters = journal.counters.words
         self._worker = worker
@@ -139,14 +140,20 @@ class RelayHandler:
     ) -> Fault | None:
         """Everything between acceptance and end. None: an answer was passed on whole."""
         target = request.target
-        head = RequestHead(request.raw_headers)
-        self._introduce(call, client, head)
-        content = request.content
-        body = ready_body(content, call)
-        refusal = no_room or self.admission.refusal(head, request, call.notes)
+        head, known, content = request.head, request.known, request.content
+        self._introduce(call, client, request)
         dialect: routes.Dialect = "other"
-        if call.notes.method == "POST" and not head.content_encoded:
-            dialect = routes.match(target).dialect
+        body: Body | None
+        if known is not None:
+            body = whole_body(request.body, call)
+            dialect = known.dialect
+        else:
+            body = ready_body(content, call)
+            if request.method == "POST" and not head.content_encoded:
+                dialect = routes.match(target).dialect
+        refusal = no_room or self.admission.refusal(request, call.notes)
+        if known is None and refusal is None and request.raw_head is not None:
+            self.known_heads.learn(request.raw_head, request.message, head, dialect)
         if body is not None and dialect != "other":
             _note_model(call, body)
         call.start()
@@ -183,21 +190,19 @@ class RelayHandler:
         edit = None
         if notes.stream and dialect in _INJECTABLE and self._config.inject_usage:
             edit = None if lane.usage_refusals.holds(notes.model) else plan_usage(read_body(body))
-        return await self._forwarding.forward(call, client, head, body, lane, edit)
+        return await self._forwarding.forward(call, client, request, body, lane, edit)
 
     # -- parts ------------------------------------------------------------------------------------------------------
 
-    def _introduce(self, call: Call, client: ClientConnection, head: RequestHead) -> None:
+    def _introduce(self, call: Call, client: ClientConnection, request: Request) -> None:
         """What the head says of the call."""
-        notes = call.notes
-        call.request_head = head.kept()
+        notes, head, known = call.notes, request.head, request.known
+        call.request_head = head.kept() if known is None else known.kept(len(request.body))
         call.secrets = head.secrets
         if head.request_id is not None:
             call.take_request_id(head.request_id)
-        if head.user_agent is not None:
-            notes.user_agent = head.user_agent.decode("utf-8", "replace")[:512]
-        peer = client.peername
-        notes.client = peer[0] if isinstance(peer, tuple) else None
+        notes.user_agent = head.user_agent_text() if known is None else known.user_agent
+        notes.client = client.address or None
         self._tracing.begin(notes, head)
 
     def _no_room(self, client: ClientConnection, *, counted: bool) -> Fault | None:
@@ -238,7 +243,7 @@ class RelayHandler:
     def _answer_own(self, request: Request, client: ClientConnection) -> bool:
         """/-/health, for load balancers; nothing else is there."""
         target = request.target
-        refusal = self.admission.refusal_of_own(RequestHead(request.raw_headers), request)
+        refusal = self.admission.refusal_of_own(request)
         if refusal is not None or not request.content.is_eof():
             client.persistent = False  # nobody waits for the body
         if refusal is not None:

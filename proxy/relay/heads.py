@@ -73,7 +73,7 @@ class Vouched(Enum):
 
 
 class RequestHead:
-    """A client's head, read once: what we look at, and the lines to pass on."""
+    """A client's head, read once: what we look at, and the lines to pass on. Not changed behind that."""
 
     __slots__ = (
         "_credentials_at",
@@ -94,7 +94,6 @@ class RequestHead:
         "traceparents",
         "upgrade",
         "user_agent",
-        "vouched",
     )
 
     def __init__(self, raw_headers: RawHeaders) -> None:
@@ -109,7 +108,6 @@ class RequestHead:
         self.user_agent: bytes | None = None
         self.request_id: bytes | None = None
         self.origin: bytes | None = None  # several joined by blanks, which no Origin has
-        self.vouched = Vouched.NOT
         self.length: int | None = None
         self.coding: bytes | None = None  # the transfer coding, lower case; several lines joined by commas
         self.content_encoded = self.expects_continue = self.upgrade = False
@@ -131,12 +129,25 @@ class RequestHead:
 
     def kept(self) -> bytes:
         """The lines for the journal, secrets struck out."""
+        return b"".join(self._kept_lines())
+
+    def kept_around_length(self) -> tuple[bytes, bytes]:
+        """The same, before and behind the value of Content-Length. Only of a head that has one."""
+        lines, at = self._kept_lines(), self._length_at
+        name = lines[at].partition(b":")[0]
+        return b"%b%b: " % (b"".join(lines[:at]), name), b"\r\n" + b"".join(lines[at + 1 :])
+
+    def user_agent_text(self) -> str | None:
+        """Who the client says it is, as noted."""
+        return None if self.user_agent is None else self.user_agent.decode("utf-8", "replace")[:512]
+
+    def _kept_lines(self) -> list[bytes]:
         if not self._struck and not self._unsure:
-            return b"".join(self._lines)
+            return self._lines
         lines = self._lines.copy()
         for index, line in self._struck:
             lines[index] = line
-        return b"".join(lines + self._unsure)
+        return lines + self._unsure
 
     @property
     def credentials_twice(self) -> bool:
@@ -156,6 +167,7 @@ class RequestHead:
         framing: bytes,
         trace_line: bytes = b"",
         keep_tracestate: bool = True,
+        vouched: Vouched = Vouched.NOT,
     ) -> bytes:
         """The head as sent upstream. The lines are whole or empty; a key line replaces the client's credentials, a
         trace line its traceparent. keep_tracestate: False where the client's traceparent was not gone on from."""
@@ -165,10 +177,10 @@ class RequestHead:
                 if not keep_tracestate or lines[index][:11].lower() == b"traceparent":
                     lines[index] = b""
             lines.append(trace_line)
-        if key_line or self.vouched is not Vouched.NOT:
+        if key_line or vouched is not Vouched.NOT:
             for index in self._credentials_at:
                 lines[index] = b""
-            if self.vouched is not Vouched.NOBODY:
+            if vouched is not Vouched.NOBODY:
                 lines.append(key_line)
         if self._length_at >= 0:
             lines[self._length_at] = framing

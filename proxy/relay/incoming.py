@@ -19,6 +19,7 @@ from aiohttp.web_request import BaseRequest
 from proxy.relay import faults
 from proxy.relay.faults import Fault
 from proxy.relay.gate import Gate
+from proxy.relay.known_heads import KnownHead, KnownHeads
 from proxy.relay.request import Request
 
 log: Final = logging.getLogger("sightglass.relay")
@@ -55,13 +56,16 @@ _PASSED: Final = cast(web.StreamResponse, _Passed())
 class Incoming(RequestHandler):
     """A client connection as far as it reads."""
 
-    __slots__ = ("_deaf", "_gate", "_more_soon", "_socket")
+    __slots__ = ("_deaf", "_gate", "_known", "_more_soon", "_raw_head", "_ready", "_socket")
 
     _current_request: Any  # a Request has what aiohttp touches of it; the types know only aiohttp's own
 
-    def __init__(self, manager: web.Server, *, head_bytes: int, **options: Any) -> None:
+    def __init__(self, manager: web.Server, *, head_bytes: int, known: KnownHeads, **options: Any) -> None:
         super().__init__(manager, loop=asyncio.get_running_loop(), **options)
         self._gate = Gate(head_bytes)
+        self._known = known
+        self._ready: Request | None = None  # whole at once, its head known: the parser has not seen it
+        self._raw_head: bytes | None = None  # of the first message that waits, if it came whole and alone
         self._socket: asyncio.Transport | None = None  # stays when aiohttp has let go of the transport
         self._deaf = False  # nothing more is read: what came is refused
         self._more_soon = False  # the gate has bytes for the loop's next turn
@@ -82,19 +86,23 @@ class Incoming(RequestHandler):
                     await self._waiter
                 finally:
                     self._waiter = None
-            message, payload = messages.popleft()
-            if self._parser is not None:
-                self._parser.message_consumed()
-            if self._buffer_paused and len(messages) <= self._msg_queue_resume_size:
-                self._resume_reading_if_drained()
-            if isinstance(message, _ErrInfo):
-                self._keepalive = False
-                self.answer_unread(_fault_of(message))
-                break
+            request, self._ready = self._ready, None
+            if request is None:
+                raw_head, self._raw_head = self._raw_head, None
+                message, payload = messages.popleft()
+                if self._parser is not None:
+                    self._parser.message_consumed()
+                if self._buffer_paused and len(messages) <= self._msg_queue_resume_size:
+                    self._resume_reading_if_drained()
+                if isinstance(message, _ErrInfo):
+                    self._keepalive = False
+                    self.answer_unread(_fault_of(message))
+                    break
+                request = Request(message, payload, client, raw_head=raw_head)
             try:
-                self._keepalive = await self._answer(Request(message, payload, client), handler)
-                if not payload.is_eof():
-                    await self._read_off(payload)
+                self._keepalive = await self._answer(request, handler)
+                if not request.content.is_eof():
+                    await self._read_off(request.content)
             except BaseException:
                 self.force_close()
                 raise
@@ -149,8 +157,14 @@ class Incoming(RequestHandler):
         if data:
             if self._deaf:
                 return
-            gate = self._gate
+            gate, waiter = self._gate, self._waiter
+            alone = waiter is not None and gate.between and not waiter.done()  # nothing is under way before it
+            if alone and (found := self._known.find(data)) is not None:
+                self._take_known(*found)
+                return
             data = gate.let_in(data)
+            if alone and gate.head_end:
+                self._raw_head = data[: gate.head_end]
             if gate.refused is not None or gate.rest:
                 self._let_in_part(data)
                 return
@@ -161,6 +175,13 @@ class Incoming(RequestHandler):
         super().data_received(data)
         if self._messages and not isinstance(self._messages[-1][0], RawRequestMessage):
             self._end_reading()
+
+    def _take_known(self, known: KnownHead, body: bytes) -> None:
+        """A whole request whose head was read before: it need not be parsed again."""
+        client: Any = self  # a ClientConnection
+        self._ready = Request(known.message, EMPTY_PAYLOAD, client, known=known, body=body)
+        assert self._waiter is not None
+        self._waiter.set_result(None)
 
     def _let_in_part(self, data: bytes) -> None:
         """Some of what came is let in; the rest is refused, or has its turn later."""

@@ -8,7 +8,7 @@ from proxy.core.upstreams import ResolvedUpstream
 from proxy.journal.counters import Counters
 from proxy.relay.call import Call
 from proxy.relay.connection import Pool
-from proxy.relay.heads import RequestHead
+from proxy.relay.request import Request
 from proxy.relay.usage_refusals import UsageRefusals
 
 
@@ -27,8 +27,9 @@ class Lane:
         if upstream.key is not None:
             self._key_line = b"Authorization: Bearer %b\r\n" % upstream.key.encode("latin-1")
 
-    def head_for(self, call: Call, head: RequestHead, *, length: int | None, trace_line: bytes) -> bytes:
+    def head_for(self, call: Call, request: Request, *, length: int | None, trace_line: bytes) -> bytes:
         """The request's head as it goes to this upstream. `length`: of the body; None: it streams, chunked."""
+        head = request.head
         if length is None:
             framing = b"Transfer-Encoding: chunked\r\n"
         else:
@@ -41,4 +42,5 @@ class Lane:
             framing=framing,
             trace_line=trace_line,
             keep_tracestate=call.notes.parent_span_id is not None,
+            vouched=request.vouched,
         )

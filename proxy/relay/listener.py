@@ -20,6 +20,7 @@ from proxy.relay.call import new_call_id
 from proxy.relay.clients import Clients
 from proxy.relay.faults import Fault
 from proxy.relay.incoming import Handler, Incoming
+from proxy.relay.known_heads import KnownHeads
 from proxy.relay.passage import Passage
 from proxy.relay.request import Request
 
@@ -53,8 +54,10 @@ class ClientConnection(Incoming):
         "stalled",
     )
 
-    def __init__(self, manager: web.Server, clients: Clients, counters: Counters, **options: Any) -> None:
-        super().__init__(manager, head_bytes=clients.limits.head_bytes, **options)
+    def __init__(
+        self, manager: web.Server, clients: Clients, known: KnownHeads, counters: Counters, **options: Any
+    ) -> None:
+        super().__init__(manager, head_bytes=clients.limits.head_bytes, known=known, **options)
         self._counters = counters.words
         self._clients = clients
         self.address = ""
@@ -238,9 +241,10 @@ class ClientConnection(Incoming):
 class Listener(web.Server):
     """Makes a ClientConnection of each accepted socket."""
 
-    def __init__(self, handler: Handler, *, limits: Limits, counters: Counters) -> None:
+    def __init__(self, handler: Handler, *, limits: Limits, counters: Counters, known: KnownHeads) -> None:
         super().__init__(cast(Any, handler), handler_cancellation=True)
         self._counters = counters
+        self._known = known
         self.clients = Clients(limits, counters, asyncio.get_running_loop())
         self._options: dict[str, Any] = {
             "access_log": None,
@@ -253,7 +257,7 @@ class Listener(web.Server):
         }
 
     def __call__(self) -> ClientConnection:
-        return ClientConnection(self, self.clients, self._counters, **self._options)
+        return ClientConnection(self, self.clients, self._known, self._counters, **self._options)
 
     def stop_idle(self) -> None:
         """Close connections without a call; the others close after theirs."""

@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING
 from aiohttp import HttpVersion, StreamReader, web
 from aiohttp.http_parser import RawRequestMessage
 
+from proxy.relay.heads import RequestHead, Vouched
+from proxy.relay.known_heads import KnownHead
+
 if TYPE_CHECKING:
     from proxy.relay.listener import ClientConnection
 
@@ -18,16 +21,43 @@ if TYPE_CHECKING:
 class Request:
     """One request: its head as it came, its body to be read."""
 
-    __slots__ = ("client", "content", "keep_alive", "message", "method", "raw_headers", "target", "version")
+    __slots__ = (
+        "body",
+        "client",
+        "content",
+        "head",
+        "keep_alive",
+        "known",
+        "message",
+        "method",
+        "raw_head",
+        "target",
+        "version",
+        "vouched",
+    )
 
-    def __init__(self, message: RawRequestMessage, payload: StreamReader, client: ClientConnection) -> None:
+    def __init__(
+        self,
+        message: RawRequestMessage,
+        payload: StreamReader,
+        client: ClientConnection,
+        *,
+        raw_head: bytes | None = None,
+        known: KnownHead | None = None,
+        body: bytes = b"",
+    ) -> None:
+        """`raw_head`: its bytes, when it was whole in one read. `known`: it came before; then `body` is all of it."""
         self.message = message
         self.content = payload
         self.client = client
+        self.raw_head = raw_head
+        self.known = known
+        self.body = body
+        self.head = RequestHead(message.raw_headers) if known is None else known.head
+        self.vouched = Vouched.NOT  # whose credentials go upstream
         self.method: str = message.method
         self.target: str = message.path  # raw; foreign bytes as surrogates
         self.version: HttpVersion = message.version
-        self.raw_headers = message.raw_headers
         self.keep_alive = not message.should_close
 
     def let_go_of_body(self) -> None:

@@ -42,7 +42,9 @@ class Rig:
         self.journal = JournalWriter(directory, worker=0, settings=config.journal)
         telemetry = telemetry_of(config.otel, {})
         self.handler = RelayHandler(config, upstreams, self.journal, worker=0, telemetry=telemetry)
-        self.listener = Listener(self.handler, limits=config.limits, counters=self.journal.counters)
+        self.listener = Listener(
+            self.handler, limits=config.limits, counters=self.journal.counters, known=self.handler.known_heads
+        )
         self.reader = JournalReader(directory, {})
         self.started: list[Any] = []
         self.exchanges: list[Exchange] = []
