@@ -108,8 +108,14 @@ def encode(
     rest = _REST.pack(
         kind, crc, len(meta), len(request_head), len(request_body), len(answer_head), len(answer_body), len(pieces)
     )
-    head = _CHECK.pack(MAGIC, crc32(rest, salt)) + rest
-    return [head + content] if joined else [head, *filter(None, sections)]
+    check = _CHECK.pack(MAGIC, crc32(rest, salt))
+    return [b"".join((check, rest, content))] if joined else [check + rest, *filter(None, sections)]
+
+
+def encode_meta(kind: int, meta: bytes, salt: int) -> list[bytes]:
+    """The frame of nothing but its meta, as `encode` gives it."""
+    rest = _REST.pack(kind, crc32(meta, salt), len(meta), 0, 0, 0, 0, 0)
+    return [b"".join((_CHECK.pack(MAGIC, crc32(rest, salt)), rest, meta))]
 
 
 def frame_length(buffer: bytes | memoryview, at: int, *, salt: int) -> int | None:

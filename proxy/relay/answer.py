@@ -30,6 +30,7 @@ class AnswerReader:
     """Reads one answer."""
 
     __slots__ = (
+        "_closed",
         "_for_head_only",
         "_for_http_1_0",
         "_headers",
@@ -50,7 +51,8 @@ class AnswerReader:
     def __init__(self, *, head_only: bool, http_1_0: bool) -> None:
         """`head_only`: HEAD was asked. `http_1_0`: the client speaks that."""
         self._for_head_only, self._for_http_1_0 = head_only, http_1_0
-        self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
+        self._parser: httptools.HttpResponseParser | None = None
+        self._closed = False
         self._headers: list[tuple[bytes, bytes]] = []
         self._reason = b""
         self._interim = False
@@ -66,7 +68,11 @@ class AnswerReader:
 
     def feed(self, data: bytes) -> None:
         """One read. Raises MalformedError."""
+        if self._closed:
+            return
         if self.head is None:
+            if self._parser is None:
+                self._parser = httptools.HttpResponseParser(self)
             self._start_bytes += len(data)
             if len(self._start) < len(_HTTP_1_1):
                 self._start += data[: len(_HTTP_1_1) - len(self._start)]
@@ -92,6 +98,7 @@ class AnswerReader:
     def close(self) -> None:
         """No more is read. Parser and reader hold each other: let go, or only the collector would free them."""
         self._parser = None
+        self._closed = True
 
     # -- what the parser tells -------------------------------------------------------------------------------
 

@@ -40,7 +40,7 @@ _encode: Final = msgspec.json.Encoder().encode
 
 def new_call_id(unix_ns: int) -> str:
     """32 hexadecimal digits: 48 bits of Unix time in ms, 80 random bits. Sorts by time."""
-    return f"{unix_ns // 1_000_000:012x}{_random_bits(80):020x}"
+    return (unix_ns // 1_000_000 << 80 | _random_bits(80)).to_bytes(16).hex()  # quicker than to format it
 
 
 class Call:
@@ -127,7 +127,7 @@ class Call:
         journal = self._journal
         journal.counters.words[Counter.CALLS] += 1
         self._outbox.keep(
-            frames.STARTED, self.notes.call_id, frames.encode(frames.STARTED, _encode(self.notes), journal.salt)
+            frames.STARTED, self.notes.call_id, frames.encode_meta(frames.STARTED, _encode(self.notes), journal.salt)
         )
 
     def sent_by_client(self, piece: bytes) -> None:

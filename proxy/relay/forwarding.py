@@ -20,6 +20,7 @@ from proxy.relay.call import Call
 from proxy.relay.connection import UpstreamConnection
 from proxy.relay.deadlines import Deadlines
 from proxy.relay.faults import Fault
+from proxy.relay.known_answers import KnownAnswers
 from proxy.relay.lane import Lane
 from proxy.relay.listener import ClientConnection
 from proxy.relay.passage import Passage
@@ -44,6 +45,7 @@ class Forwarding:
         self._deadlines = deadlines
         self._tracing = tracing
         self._loop = loop
+        self._known_answers = KnownAnswers()
 
     async def forward(
         self, call: Call, client: ClientConnection, request: Request, body: Body, lane: Lane, edit: Edit | None
@@ -63,7 +65,16 @@ class Forwarding:
             call.notes.attempts += 1
             call.notes.injected = edit is not None
             done: asyncio.Future[Fault | None] = self._loop.create_future()
-            passage = Passage(call, client, connection, lane.upstream, self._deadlines, done, injected=edit is not None)
+            passage = Passage(
+                call,
+                client,
+                connection,
+                lane.upstream,
+                self._deadlines,
+                done,
+                injected=edit is not None,
+                known=self._known_answers,
+            )
             fault, sent = await self._attempt(call, client, connection, passage, request, body, lane, edit)
             if fault is None and passage.stopped_asking:
                 connection.abort()

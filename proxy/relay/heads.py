@@ -319,6 +319,11 @@ class AnswerHead:
         """Whether only the upstream's closing tells the end of the body."""
         return not self.chunked_in and self.length is None and self.framing != "none"
 
+    def plain_lines(self) -> list[bytes] | None:
+        """First line and lines of an answer that passes as it came, with its length; None of any other."""
+        usual = self.framing == "length" and not (self._struck or self.http_1_0_in) and self.request_id is None
+        return self._lines if usual and self._lines[0].startswith(b"HTTP/1.1 200 ") else None
+
     def kept(self) -> bytes:
         """The lines for the journal, secrets struck out."""
         lines = self._lines[1:]
