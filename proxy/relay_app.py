@@ -15,7 +15,6 @@ import uvloop
 from aiohttp import http_parser
 from setproctitle import setproctitle
 
-from proxy.control.following import Follower
 from proxy.control.snapshot import control_path
 from proxy.control.telling import TellingHandler
 from proxy.core.config import Config
@@ -49,9 +48,9 @@ async def serve(
     watch_parent(loop, arguments.life_fd, Path(config.data), leave.set, retire=succeeded.set)
 
     telemetry = telemetry_of(config.otel, os.environ)
-    handler = RelayHandler(config, upstreams, journal, worker=arguments.worker, telemetry=telemetry)
-    Follower(control_path(Path(config.data)), handler.admission.take).start(loop)
-    listener = Listener(handler, limits=config.limits, counters=journal.counters, known=handler.known_heads)
+    control = control_path(Path(config.data))
+    handler = RelayHandler(config, upstreams, journal, worker=arguments.worker, telemetry=telemetry, control=control)
+    listener = Listener(handler, clients=handler.clients, counters=journal.counters)
     servers = [
         await loop.create_server(listener, sock=socket.socket(fileno=fd), backlog=4096)
         for fd in (arguments.socket_fd, *arguments.adopted_fds)

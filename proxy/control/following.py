@@ -1,4 +1,4 @@
-"""Follow the snapshot: a look at the file's status now and then, a read when it is another one.
+"""Follow the snapshot: a look at the file's status when a call comes, and now and then; a read when it is another one.
 
 A file that is damaged or gone changes nothing: the last good snapshot stays, and the log says so once.
 """
@@ -13,8 +13,10 @@ from typing import Final
 
 from proxy.control.snapshot import Snapshot, read_snapshot
 
-# A look costs 3 µs; a change is in force this much later at the latest.
+# A look costs 3 µs; a change is in force for calls that come this much later.
 LOOK_S: Final = 0.1
+# While no call comes nobody needs it, only the log is to say what is wrong with it.
+IDLE_LOOK_S: Final = 1.0
 
 log: Final = logging.getLogger("sightglass.control")
 
@@ -30,11 +32,18 @@ class Follower:
         self._take = take
         self._seen: _Signature = _NEVER
         self._good = False  # some snapshot is in force
+        self._due = 0.0  # monotonic time of the next look on behalf of a call
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Look now, and from now on."""
-        loop.call_later(LOOK_S, self.start, loop)
+        loop.call_later(IDLE_LOOK_S, self.start, loop)
         self.look()
+
+    def look_for_call(self, now: float) -> None:
+        """A call came at monotonic time `now`: look, unless that was done a moment ago."""
+        if now >= self._due:
+            self._due = now + LOOK_S
+            self.look()
 
     def look(self) -> None:
         """Take what is new. Never raises."""

@@ -1,11 +1,13 @@
 """All client connections of one relay process: how many there may be, and a look at each now and then.
 
-One look over all costs less than timers for each, and nothing on the way of a call.
+One look over all, their calls and our memory costs less than timers for each, and nothing on the way of a call; while
+nobody is there, nothing is looked at.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter as Tally
 from typing import Final, Protocol
 
@@ -13,6 +15,8 @@ from proxy.core.config import Limits
 from proxy.journal.counters import Counter, Counters
 from proxy.relay import faults
 from proxy.relay.faults import Fault
+from proxy.relay.known_heads import KnownHeads
+from proxy.relay.memory import Memory
 
 # A limit is noticed at the latest this much after it, or a tenth of the limit where that is shorter.
 _LATEST_S: Final = 0.25
@@ -24,17 +28,22 @@ class Looked(Protocol):
     """A connection that is looked at."""
 
     def look(self, now: float) -> None:
-        """Ends itself when it is overdue. `now`: the event loop's time."""
+        """Ends itself when it, or its call, is overdue. `now`: of the monotonic clock."""
 
 
 class Clients:
     """Counts connections and calls; only the event loop's thread."""
 
-    def __init__(self, limits: Limits, counters: Counters, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, limits: Limits, counters: Counters, memory: Memory, loop: asyncio.AbstractEventLoop, *, shortest_s: float
+    ) -> None:
+        """`shortest_s`: the shortest time that an upstream is given."""
         self.limits = limits
+        self.known_heads = KnownHeads(limits.head_bytes)
         self._counters = counters.words
+        self._memory = memory
         self._loop = loop
-        self._every_s = min(_LATEST_S, min(limits.head_s, limits.send_s) / 10)
+        self._every_s = min(_LATEST_S, min(limits.head_s, limits.send_s, shortest_s) / 10)
         self._all: set[Looked] = set()
         self._of_address: Tally[str] = Tally()
         self._calls: Tally[str] = Tally()
@@ -54,6 +63,7 @@ class Clients:
         if not self._looking:
             self._looking = True
             self._loop.call_later(self._every_s, self._look)
+            self._memory.look()
         if len(self._all) > self.limits.connections:
             return faults.TOO_MANY_CONNECTIONS
         return faults.TOO_MANY_OF_ADDRESS if self._of_address[address] > self.limits.per_address else None
@@ -80,7 +90,8 @@ class Clients:
             self._looking = False
             return
         self._loop.call_later(self._every_s, self._look)  # first: one that raises must not end it for all
-        now = self._loop.time()
+        self._memory.look()
+        now = time.monotonic()
         for connection in tuple(self._all):
             connection.look(now)
 

@@ -18,7 +18,6 @@ from proxy.relay import faults
 from proxy.relay.body import Body
 from proxy.relay.call import Call
 from proxy.relay.connection import UpstreamConnection
-from proxy.relay.deadlines import Deadlines
 from proxy.relay.faults import Fault
 from proxy.relay.known_answers import KnownAnswers
 from proxy.relay.lane import Lane
@@ -38,11 +37,8 @@ _ONE_WRITE: Final = 64 * 1024
 class Forwarding:
     """Makes the attempts of one relay process's calls."""
 
-    def __init__(
-        self, counters: Counters, deadlines: Deadlines, tracing: Tracing, loop: asyncio.AbstractEventLoop
-    ) -> None:
+    def __init__(self, counters: Counters, tracing: Tracing, loop: asyncio.AbstractEventLoop) -> None:
         self._counters = counters.words
-        self._deadlines = deadlines
         self._tracing = tracing
         self._loop = loop
         self._known_answers = KnownAnswers()
@@ -70,7 +66,6 @@ class Forwarding:
                 client,
                 connection,
                 lane.upstream,
-                self._deadlines,
                 done,
                 injected=edit is not None,
                 known=self._known_answers,

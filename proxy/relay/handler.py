@@ -12,12 +12,14 @@ import asyncio
 import logging
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 from urllib.parse import unquote
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from proxy.control.following import Follower
 from proxy.core.config import Config
 from proxy.core.otel import Telemetry
 from proxy.core.upstreams import ResolvedUpstream
@@ -27,11 +29,10 @@ from proxy.relay import faults
 from proxy.relay.admission import Admission
 from proxy.relay.body import Body, BodyRefusedError, Bounds, hold_body, read_body, ready_body, whole_body
 from proxy.relay.call import Call, new_call_id
-from proxy.relay.deadlines import Deadlines
+from proxy.relay.clients import Clients
 from proxy.relay.faults import Fault
 from proxy.relay.forwarding import Forwarding
 from proxy.relay.health import health_answer
-from proxy.relay.known_heads import KnownHeads
 from proxy.relay.lane import Lane
 from proxy.relay.listener import ClientConnection
 from proxy.relay.memory import Memory
@@ -60,9 +61,10 @@ class RelayHandler:
         *,
         worker: int,
         telemetry: Telemetry | None = None,
+        control: Path | None = None,
     ) -> None:
+        """`control`: the control snapshot to go by; None: there is none."""
         self._config = config
-        self.known_heads = KnownHeads(config.limits.head_bytes)
         self._journal = journal
         self._counters = journal.counters.words
         self._worker = worker
@@ -71,14 +73,16 @@ class RelayHandler:
         self._routing = Routing(upstreams)
         self._lanes = {upstream.name: Lane(upstream, journal.counters, loop) for upstream in upstreams}
         shortest_s = min(min(upstream.first_byte_s, upstream.between_bytes_s) for upstream in upstreams)
-        self._deadlines = Deadlines(loop, shortest_s=shortest_s)
         self._tracing = Tracing(telemetry or Telemetry())
-        self._forwarding = Forwarding(journal.counters, self._deadlines, self._tracing, loop)
+        self._forwarding = Forwarding(journal.counters, self._tracing, loop)
         self.admission = Admission(config, upstreams)
+        self._follower = Follower(control, self.admission.take) if control is not None else None
+        if self._follower is not None:
+            self._follower.start(loop)
         limits = config.limits
         self._bounds = Bounds(limits.body_bytes, limits.body_s, limits.body_s)
-        self._memory = Memory(limits.memory_bytes, loop)
-        self._memory.start()
+        self._memory = Memory(limits.memory_bytes)
+        self.clients = Clients(limits, journal.counters, self._memory, loop, shortest_s=shortest_s)
         self.retiring = False  # another relay has our place: what still comes is served, then its connection closed
         self.draining = False  # new calls are refused
         self.stopping = False  # running calls are being cut off
@@ -101,6 +105,8 @@ class RelayHandler:
             method=request.method,
             target=request.target,
         )
+        if self._follower is not None:
+            self._follower.look_for_call(call.began_at)
         counted = client.call_begins()
         try:
             if client.writing_paused:  # it sends requests and reads no answers
@@ -129,7 +135,6 @@ class RelayHandler:
     def close(self) -> None:
         """Let out what waits, and close the idle upstream connections."""
         self._outbox.flush()
-        self._memory.stop()
         for lane in self._lanes.values():
             lane.pool.close()
 
@@ -153,7 +158,7 @@ class RelayHandler:
                 dialect = routes.match(target).dialect
         refusal = no_room or self.admission.refusal(request, call.notes)
         if known is None and refusal is None and request.raw_head is not None:
-            self.known_heads.learn(request.raw_head, request.message, head, dialect)
+            self.clients.known_heads.learn(request.raw_head, request.message, head, dialect)
         if body is not None and dialect != "other":
             _note_model(call, body)
         call.start()

@@ -13,14 +13,12 @@ from typing import Any, Final, cast
 
 from aiohttp import HttpVersion11, web
 
-from proxy.core.config import Limits
 from proxy.journal.counters import Counter, Counters
 from proxy.relay import faults
 from proxy.relay.call import new_call_id
 from proxy.relay.clients import Clients
 from proxy.relay.faults import Fault
 from proxy.relay.incoming import Handler, Incoming
-from proxy.relay.known_heads import KnownHeads
 from proxy.relay.passage import Passage
 from proxy.relay.request import Request
 
@@ -54,10 +52,8 @@ class ClientConnection(Incoming):
         "stalled",
     )
 
-    def __init__(
-        self, manager: web.Server, clients: Clients, known: KnownHeads, counters: Counters, **options: Any
-    ) -> None:
-        super().__init__(manager, head_bytes=clients.limits.head_bytes, known=known, **options)
+    def __init__(self, manager: web.Server, clients: Clients, counters: Counters, **options: Any) -> None:
+        super().__init__(manager, head_bytes=clients.limits.head_bytes, known=clients.known_heads, **options)
         self._counters = counters.words
         self._clients = clients
         self.address = ""
@@ -170,7 +166,9 @@ class ClientConnection(Incoming):
             self._socket.abort()
 
     def look(self, now: float) -> None:
-        """Now and then: end it when its head is late, or when it takes nothing of what it was sent."""
+        """Now and then: look at its call; end it when its head is late, or when it takes nothing of its answer."""
+        if self.passage is not None:
+            self.passage.look(now)
         if self._current_request is not None and not self._paused:
             self._unsent = 0
         elif self._stuck(now):
@@ -204,7 +202,7 @@ class ClientConnection(Incoming):
         self.address = str(peer[0]) if isinstance(peer, tuple) else ""
         self._counters[Counter.CLIENTS] += 1
         self._socket = cast(asyncio.Transport, transport)
-        self._head_since = self._loop.time()
+        self._head_since = time.monotonic()
         try:
             self.refused = self._clients.arrived(self, self.address)
         except OverflowError:
@@ -241,11 +239,11 @@ class ClientConnection(Incoming):
 class Listener(web.Server):
     """Makes a ClientConnection of each accepted socket."""
 
-    def __init__(self, handler: Handler, *, limits: Limits, counters: Counters, known: KnownHeads) -> None:
+    def __init__(self, handler: Handler, *, clients: Clients, counters: Counters) -> None:
         super().__init__(cast(Any, handler), handler_cancellation=True)
         self._counters = counters
-        self._known = known
-        self.clients = Clients(limits, counters, asyncio.get_running_loop())
+        self._clients = clients
+        limits = clients.limits
         self._options: dict[str, Any] = {
             "access_log": None,
             "auto_decompress": False,
@@ -257,7 +255,7 @@ class Listener(web.Server):
         }
 
     def __call__(self) -> ClientConnection:
-        return ClientConnection(self, self.clients, self._known, self._counters, **self._options)
+        return ClientConnection(self, self._clients, self._counters, **self._options)
 
     def stop_idle(self) -> None:
         """Close connections without a call; the others close after theirs."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import ctypes
 import resource
 from collections.abc import Callable
@@ -11,8 +10,6 @@ from typing import Final
 
 _PAGE: Final = resource.getpagesize()
 _STATM: Final = Path("/proc/self/statm")
-# Looked at so often; what is taken in between is known as far as it is bodies.
-_EVERY_S: Final = 0.25
 # Freed memory goes back to the system by itself only at the heap's end; asking for it takes some ms.
 _TRIM_EVERY: Final = 8
 
@@ -23,30 +20,16 @@ def resident_bytes() -> int:
 
 
 class Memory:
-    """Watches one process against its mark."""
+    """One process against its mark. What is taken between two looks is known as far as it is bodies."""
 
-    def __init__(
-        self, mark_bytes: int, loop: asyncio.AbstractEventLoop, *, resident: Callable[[], int] = resident_bytes
-    ) -> None:
+    def __init__(self, mark_bytes: int, *, resident: Callable[[], int] = resident_bytes) -> None:
         """`mark_bytes` 0: no mark."""
         self._mark = mark_bytes
-        self._loop = loop
         self._resident = resident
         self._room = 0  # bytes below the mark at the last look
         self._taken = 0  # by bodies since then
         self._past = 0  # looks in a row at which we were past it
-        self._timer: asyncio.TimerHandle | None = None
         self.full = False
-
-    def start(self) -> None:
-        """Look from now on."""
-        if self._mark:
-            self._look()
-
-    def stop(self) -> None:
-        """Look no more."""
-        if self._timer is not None:
-            self._timer.cancel()
 
     def take(self, size: int) -> bool:
         """Note that so much of a body is held now. False: that is past the mark."""
@@ -55,8 +38,10 @@ class Memory:
             self.full = True
         return not self.full
 
-    def _look(self) -> None:
-        self._timer = self._loop.call_later(_EVERY_S, self._look)
+    def look(self) -> None:
+        """Now and then while there are clients."""
+        if not self._mark:
+            return
         self._taken = 0
         self._room = self._mark - self._resident()
         self.full = self._room <= 0

@@ -21,7 +21,6 @@ from proxy.relay.answer import AnswerReader, MalformedError
 from proxy.relay.call import Call
 from proxy.relay.client import Client
 from proxy.relay.connection import UpstreamConnection
-from proxy.relay.deadlines import Deadlines
 from proxy.relay.faults import Fault
 from proxy.relay.heads import AnswerHead
 from proxy.relay.key_filter import KeyFilter
@@ -45,7 +44,6 @@ class Passage:
         "_chunked_in",
         "_client",
         "_connection",
-        "_deadlines",
         "_filter",
         "_head",
         "_held",
@@ -66,14 +64,13 @@ class Passage:
         client: Client,
         connection: UpstreamConnection,
         upstream: ResolvedUpstream,
-        deadlines: Deadlines,
         done: asyncio.Future[Fault | None],
         *,
         injected: bool,
         known: KnownAnswers,
     ) -> None:
         self._call, self._client, self._connection = call, client, connection
-        self._upstream, self._deadlines = upstream, deadlines
+        self._upstream = upstream
         self.done = done
         self.answered = False  # a byte of an answer came: then the request is never sent again
         self.head_sent = False
@@ -95,7 +92,6 @@ class Passage:
         """The request is sent: from now on the upstream's silence is measured."""
         if not self.done.done():
             self._since = time.monotonic()
-            self._deadlines.watch(self)
 
     def abandon(self) -> None:
         """The client left or we stop: break the upstream's connection, so that it stops, too."""
@@ -175,10 +171,12 @@ class Passage:
 
     def look(self, now: float) -> None:
         """Now and then: end when the client left unseen, or when the upstream has been silent for too long."""
+        if self.done.done() or not self._since:
+            return
         if self._client.left_unseen():
             self._client.leave()
             return
-        if self._paused or self.done.done():
+        if self._paused:
             return
         last = self._call.last_read_at
         since = self._since if last is None or last < self._since else last
@@ -336,7 +334,6 @@ class Passage:
 
     def _close(self) -> None:
         """No more is read."""
-        self._deadlines.forget(self)
         self._answer.close()
 
 

@@ -74,3 +74,16 @@ def test_a_file_that_never_could_be_read_opens_nothing(tmp_path: Path, caplog: p
 
     assert taken == [None]
     assert [record.message for record in caplog.records] == ["control_snapshot_unreadable"]
+
+
+def test_for_calls_it_looks_at_once_and_then_a_moment_later(tmp_path: Path) -> None:
+    publish(tmp_path, with_key("a"))
+    follower, taken = following(tmp_path)
+    publish(tmp_path, with_key("b"))
+    follower.look_for_call(1000.0)
+    publish(tmp_path, with_key("c"))
+    follower.look_for_call(1000.09)
+    assert len(taken) == 2
+    follower.look_for_call(1000.1)
+
+    assert len(taken) == 3

@@ -42,9 +42,7 @@ class Rig:
         self.journal = JournalWriter(directory, worker=0, settings=config.journal)
         telemetry = telemetry_of(config.otel, {})
         self.handler = RelayHandler(config, upstreams, self.journal, worker=0, telemetry=telemetry)
-        self.listener = Listener(
-            self.handler, limits=config.limits, counters=self.journal.counters, known=self.handler.known_heads
-        )
+        self.listener = Listener(self.handler, clients=self.handler.clients, counters=self.journal.counters)
         self.reader = JournalReader(directory, {})
         self.started: list[Any] = []
         self.exchanges: list[Exchange] = []
@@ -92,7 +90,7 @@ class Rig:
         self.handler.close()
         assert self.count(Counter.UPSTREAM_BUSY) == 0
         assert self.count(Counter.UPSTREAM_IDLE) == 0
-        assert not self.handler._deadlines._watched
+        assert not self.handler.clients._all
         left = [task for task in asyncio.all_tasks() if task.get_name() == "upload"]
         assert not left, left
         self.read()

@@ -42,7 +42,7 @@ async def test_it_is_read_as_by_a_relay_that_never_saw_it(make_relay: MakeRelay,
             for sent in calls:
                 peer.send(sent)
                 assert (await peer.answer()).status == 200
-        known = len(rig.handler.known_heads._known)
+        known = len(rig.handler.clients.known_heads._known)
         exchanges = await rig.ended(4)
         for sent in calls[1:]:
             fresh = await make_relay(server.port)
@@ -145,7 +145,7 @@ async def test_not_every_head_is_kept(make_relay: MakeRelay, fields: bytes) -> N
             peer.send(call(chat("hello"), fields=fields))
             await peer.answer()
 
-    assert not rig.handler.known_heads._known
+    assert not rig.handler.clients.known_heads._known
 
 
 async def test_there_are_never_many(make_relay: MakeRelay, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,7 +156,7 @@ async def test_there_are_never_many(make_relay: MakeRelay, monkeypatch: pytest.M
             for index in range(11):
                 peer.send(call(chat("hello"), fields=FIELDS + b"X: %d\r\n" % index))
                 assert (await peer.answer()).status == 200
-                assert len(rig.handler.known_heads._known) <= 4
+                assert len(rig.handler.clients.known_heads._known) <= 4
 
 
 @pytest.mark.parametrize(
