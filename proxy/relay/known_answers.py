@@ -10,47 +10,50 @@ Bounded: so many heads, none long. Only the event loop's thread. Pure.
 from __future__ import annotations
 
 import re
-from typing import Final, NamedTuple
+from typing import Final
 
 from proxy.relay.heads import AnswerHead
 
 _END: Final = b"\r\n\r\n"
-_LENGTH: Final = (b"\r\nContent-Length: ", b"\r\ncontent-length: ")
-_DATE_NAME: Final = (b"\r\nDate: ", b"\r\ndate: ")
-_DATE: Final = re.compile(rb"[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2} GMT(?=\r\n)")
+_LENGTH: Final = b"\r\nContent-Length: "
+_LENGTH_LOWER: Final = b"\r\ncontent-length: "
+# With its name, so that no other field's time is taken for it.
+_DATE: Final = re.compile(
+    rb"\r\n[Dd]ate: ([A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2} GMT)(?=\r\n)"
+)
 _HEAD_BYTES: Final = 4096
 _HEADS: Final = 256
 _DIGITS: Final = 8
 
 
-class KnownAnswer(NamedTuple):
-    """An answer whose head is known: what parser and head would have made of it."""
-
-    head: bytes  # for the client, without its last line end
-    kept: bytes  # for the journal
-    body: bytes
+# What stands before, between and behind length and date.
+_Parts = tuple[bytes, ...]
 
 
 class KnownAnswers:
     """The heads of one relay process: of status 200, with a length, nothing in them struck out, the connection kept."""
 
     def __init__(self) -> None:
-        # What stands around length and date: as it comes -> bytes of the first line, and as it goes on.
-        self._known: dict[tuple[bytes, ...], tuple[int, tuple[bytes, ...]]] = {}
+        self._known: dict[_Parts, tuple[int, _Parts]] = {}  # as it comes -> bytes of the first line, and as it goes on
 
-    def find(self, data: bytes) -> KnownAnswer | None:
-        """One whole answer of which the head is known, with nothing behind its body."""
+    def find(self, data: bytes) -> tuple[bytes, bytes, bytes] | None:
+        """One whole answer of which the head is known, with nothing behind its body.
+
+        Its head for the client, without the last line end; its lines for the journal; its body.
+        """
         cut = _cut(data)
         if cut is None:
             return None
-        known = self._known.get(cut.parts)
-        if known is None or len(data) - cut.end != cut.length:
+        parts, first, second, end, length = cut
+        known = self._known.get(parts)
+        if known is None or len(data) - end != length:
             return None
         line_bytes, parts = known
-        head = b"%b%b%b" % (parts[0], cut.values[0], parts[1])
-        if len(parts) > 2:
-            head = b"%b%b%b" % (head, cut.values[1], parts[2])
-        return KnownAnswer(head, head[line_bytes:], data[cut.end :])
+        if len(parts) == 3:
+            head = b"%b%b%b%b%b" % (parts[0], first, parts[1], second, parts[2])
+        else:
+            head = b"%b%b%b" % (parts[0], first, parts[1])
+        return head, head[line_bytes:], data[end:]
 
     def learn(self, data: bytes, head: AnswerHead) -> None:
         """Know this head from now on. `data`: the answer, whole, as `head` was read from it."""
@@ -58,48 +61,35 @@ class KnownAnswers:
         if lines is None:
             return
         cut, passed = _cut(data), _cut(b"".join((*lines, b"\r\n")))
-        if cut is None or passed is None or len(cut.parts) != len(passed.parts):
+        if cut is None or passed is None or len(cut[0]) != len(passed[0]):
             return
-        if not data.startswith(lines[0]) or len(data) - cut.end != cut.length:
+        parts, _, _, end, length = cut
+        if not data.startswith(lines[0]) or len(data) - end != length:
             return  # an interim answer came before it, or something behind it
         if len(self._known) >= _HEADS:
             self._known.clear()
-        self._known[cut.parts] = len(lines[0]), (*passed.parts[:-1], passed.parts[-1][:-2])
+        *rest, last = passed[0]
+        self._known[parts] = len(lines[0]), (*rest, last[:-2])
 
 
-class _Cut(NamedTuple):
-    parts: tuple[bytes, ...]  # what stands before, between and behind the values
-    values: tuple[bytes, ...]  # length and date, as they come
-    end: int  # of the head
-    length: int
-
-
-def _cut(data: bytes) -> _Cut | None:
-    """A head in parts, without its length and its date; None: it has no length of the usual form."""
-    end = data.find(_END, 0, _HEAD_BYTES) + len(_END)
-    if end < len(_END):
-        return None
-    length_at = _value_at(data, _LENGTH, end)
+def _cut(data: bytes) -> tuple[_Parts, bytes, bytes, int, int] | None:
+    """A head in parts; length and date, as they come; where the head ends; its length. None: it has no usual length."""
+    end = data.find(_END, 0, _HEAD_BYTES) + 4
+    length_at = data.find(_LENGTH, 0, end)
     if length_at < 0:
-        return None
+        length_at = data.find(_LENGTH_LOWER, 0, end)
+        if length_at < 0:
+            return None
+    length_at += len(_LENGTH)
     stop = data.find(b"\r", length_at)
     digits = data[length_at:stop]
-    if stop - length_at > _DIGITS or not digits.isdigit() or digits.startswith(b"0"):
+    if end < 4 or stop - length_at > _DIGITS or not digits.isdigit() or digits.startswith(b"0"):
         return None
-    date_at = _value_at(data, _DATE_NAME, end)
-    date = _DATE.match(data, date_at) if date_at >= 0 else None
-    if date is None:
-        return _Cut((data[:length_at], data[stop:end]), (digits,), end, int(digits))
-    behind = date.end()
+    found = _DATE.search(data, 0, end)
+    if found is None:
+        return (data[:length_at], data[stop:end]), digits, b"", end, int(digits)
+    date_at, behind = found.span(1)
+    date = data[date_at:behind]
     if date_at < length_at:
-        return _Cut((data[:date_at], data[behind:length_at], data[stop:end]), (date[0], digits), end, int(digits))
-    return _Cut((data[:length_at], data[stop:date_at], data[behind:end]), (digits, date[0]), end, int(digits))
-
-
-def _value_at(data: bytes, names: tuple[bytes, bytes], end: int) -> int:
-    """Where the value of a field begins in the head data[:end]; -1: it has none of that name."""
-    for name in names:
-        at = data.find(name, 0, end)
-        if at >= 0:
-            return at + len(name)
-    return -1
+        return (data[:date_at], data[behind:length_at], data[stop:end]), date, digits, end, int(digits)
+    return (data[:length_at], data[stop:date_at], data[behind:end]), digits, date, end, int(digits)

@@ -24,7 +24,7 @@ from proxy.relay.connection import UpstreamConnection
 from proxy.relay.faults import Fault
 from proxy.relay.heads import AnswerHead
 from proxy.relay.key_filter import KeyFilter
-from proxy.relay.known_answers import KnownAnswer, KnownAnswers
+from proxy.relay.known_answers import KnownAnswers
 from proxy.wire.injection import UsageFilter, unasked_style
 
 _LAST_CHUNK: Final = b"0\r\n\r\n"
@@ -140,7 +140,7 @@ class Passage:
             return
         first, self.answered = not self.answered, True
         if first and self._known is not None and (found := self._known.find(data)) is not None and self._since:
-            self._pass_known(found, now)
+            self._pass_known(*found, now)
             return
         try:
             answer.feed(data)
@@ -186,19 +186,17 @@ class Passage:
 
     # -- passing on ------------------------------------------------------------------------------------------
 
-    def _pass_known(self, found: KnownAnswer, now: float) -> None:
+    def _pass_known(self, head: bytes, kept: bytes, body: bytes, now: float) -> None:
         """Pass on a whole answer whose head was read before."""
         call = self._call
         notes = call.notes
         call.headers_at = now
         notes.status = notes.upstream_status = 200
-        notes.response_bytes = len(found.body)
-        call.answer_head = found.kept
-        call.sent_by_upstream(found.body, now)
+        notes.response_bytes = len(body)
+        call.answer_head = kept
+        call.sent_by_upstream(body, now)
         self.head_sent = self._answer.complete = self._answer.reusable = True
-        self._end(
-            b"%bx-request-id: %b\r\n\r\n%b" % (found.head, notes.request_id.encode("ascii", "replace"), found.body)
-        )
+        self._end(b"%bx-request-id: %b\r\n\r\n%b" % (head, notes.request_id.encode("ascii", "replace"), body))
 
     def _pass_chunk(self, data: bytes, now: float) -> bool:
         """Pass on a read that is exactly one whole chunk, as it is. False: it is not."""

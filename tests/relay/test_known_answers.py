@@ -52,10 +52,9 @@ def test_it_is_as_the_parser_reads_it(fields: tuple[bytes, ...]) -> None:
 
         assert found is not None
         assert reader.head is not None
-        assert found.body == body
-        assert found.kept == reader.head.kept()
-        expected = reader.head.to_client(b"id", keep_alive=True, http_1_0=False)
-        assert expected == found.head + b"x-request-id: id\r\n\r\n"
+        kept = reader.head.kept()
+        head = reader.head.to_client(b"id", keep_alive=True, http_1_0=False)
+        assert found == (head.removesuffix(b"x-request-id: id\r\n\r\n"), kept, body)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +74,7 @@ def test_other_spellings(fields: tuple[bytes, ...]) -> None:
 
     assert found is not None
     assert reader.head is not None
-    assert (found.kept, found.body) == (reader.head.kept(), b"another")
+    assert found[1:] == (reader.head.kept(), b"another")
 
 
 @pytest.mark.parametrize(
