@@ -10,10 +10,12 @@ import asyncio
 import socket
 import ssl
 from collections import deque
-from typing import Protocol, cast
+from typing import Final, Protocol, cast
 
 from proxy.core.upstreams import ResolvedUpstream
 from proxy.journal.counters import Counter, Counters
+
+_IDLE: Final = Counter.UPSTREAM_IDLE.value  # a plain number: on the way of each call
 
 
 class Receiver(Protocol):
@@ -104,7 +106,7 @@ class Pool:
         """An idle connection, the last used first; None when there is none."""
         while self._idle:
             connection = self._idle.pop()
-            self._counters[Counter.UPSTREAM_IDLE] -= 1
+            self._counters[_IDLE] -= 1
             if not connection.closed:
                 return connection
         return None
@@ -133,7 +135,7 @@ class Pool:
             return
         connection.idle_since = self._loop.time()
         self._idle.append(connection)
-        self._counters[Counter.UPSTREAM_IDLE] += 1
+        self._counters[_IDLE] += 1
         if self._sweep is None:
             self._sweep = self._loop.call_later(self._idle_s, self._close_idle)
 
@@ -143,13 +145,13 @@ class Pool:
             self._sweep.cancel()
         while self._idle:
             self._idle.pop().abort()
-            self._counters[Counter.UPSTREAM_IDLE] -= 1
+            self._counters[_IDLE] -= 1
 
     def _close_idle(self) -> None:
         now = self._loop.time()
         while self._idle and (self._idle[0].closed or now - self._idle[0].idle_since >= self._idle_s):
             self._idle.popleft().abort()
-            self._counters[Counter.UPSTREAM_IDLE] -= 1
+            self._counters[_IDLE] -= 1
         if self._idle:
             wait_s = max(self._idle_s - (now - self._idle[0].idle_since), 0.01)
             self._sweep = self._loop.call_later(wait_s, self._close_idle)

@@ -32,6 +32,7 @@ log: Final = logging.getLogger("sightglass.relay")
 
 # Bodies up to this go out with the head in one write.
 _ONE_WRITE: Final = 64 * 1024
+_BUSY: Final = Counter.UPSTREAM_BUSY.value  # a plain number: on the way of each call
 
 
 class Forwarding:
@@ -105,7 +106,7 @@ class Forwarding:
     ) -> tuple[Fault | None, bool]:
         """Send the request once and let the answer pass. Gives the fault, and whether the request was sent whole."""
         client.passage = passage
-        self._counters[Counter.UPSTREAM_BUSY] += 1
+        self._counters[_BUSY] += 1
         upload: asyncio.Task[None] | None = None
         try:
             pieces = body.spliced(edit) if body.whole else []
@@ -128,7 +129,7 @@ class Forwarding:
             if upload is not None:
                 upload.cancel()
             client.passage = None
-            self._counters[Counter.UPSTREAM_BUSY] -= 1
+            self._counters[_BUSY] -= 1
 
 
 async def _connect(call: Call, lane: Lane) -> UpstreamConnection | Fault:

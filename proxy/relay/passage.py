@@ -55,6 +55,7 @@ class Passage:
         "answered",
         "done",
         "head_sent",
+        "reusable",
         "stopped_asking",
     )
 
@@ -75,7 +76,8 @@ class Passage:
         self.answered = False  # a byte of an answer came: then the request is never sent again
         self.head_sent = False
         self.stopped_asking = False  # what came is of no use to a client that did not ask for usage: ask without
-        self._answer = AnswerReader(head_only=client.head_only, http_1_0=client.http_1_0)
+        self.reusable = False  # the connection is at a clean end and may carry another call
+        self._answer: AnswerReader | None = None
         self._head: AnswerHead | None = None
         self._held: list[bytes] | None = None
         self._filter: UsageFilter | KeyFilter | None = None
@@ -99,11 +101,6 @@ class Passage:
         self._connection.abort()
         if not self.done.done():
             self.done.cancel()
-
-    @property
-    def reusable(self) -> bool:
-        """Whether the connection is at a clean end and may carry another call."""
-        return self._answer.reusable and not self.stopped_asking
 
     @property
     def patience_s(self) -> float:
@@ -136,34 +133,39 @@ class Passage:
         """One read from the upstream."""
         self._call.last_read_at = now = time.monotonic()
         answer = self._answer
-        if self._by_chunk and not answer.in_chunk and self._pass_chunk(data, now):
-            return
-        first, self.answered = not self.answered, True
-        if first and self._known is not None and (found := self._known.find(data)) is not None and self._since:
-            self._pass_known(*found, now)
+        first = answer is None
+        if answer is None:
+            self.answered = True
+            if self._known is not None and self._since and (found := self._known.find(data)) is not None:
+                self._pass_known(*found, now)
+                return
+            client = self._client
+            self._answer = answer = AnswerReader(head_only=client.head_only, http_1_0=client.http_1_0)
+        elif self._by_chunk and not answer.in_chunk and self._pass_chunk(data, now):
             return
         try:
             answer.feed(data)
         except MalformedError as error:
             if self._head is None and answer.head is not None:
-                self._read_head(answer.head)
+                self._read_head(answer.head, answer.status)
             self._fail(faults.MALFORMED, str(error))
             return
         if self._head is None and answer.head is not None:
-            self._read_head(answer.head)
+            self._read_head(answer.head, answer.status)
             if first and answer.reusable and self._known is not None:
                 self._known.learn(data, answer.head)
         if self._chunked_in and not data.endswith(b"\r\n"):
             answer.in_chunk = True  # perhaps inside a chunk's size: let the parser see the next read
-        self._flush(now)
+        self._flush(answer, now)
 
     def lost(self, error: Exception | None) -> None:
         """The connection is gone."""
         if self.done.done():
             return
-        if error is None and self._head is not None and self._head.until_close:
-            self._answer.complete = True
-            self._flush(time.monotonic())
+        answer = self._answer
+        if error is None and answer is not None and self._head is not None and self._head.until_close:
+            answer.complete = True
+            self._flush(answer, time.monotonic())
         elif self._head is not None:
             self._fail(faults.BROKE_OFF, None if error is None else _words(error))
         else:
@@ -195,7 +197,7 @@ class Passage:
         notes.response_bytes = len(body)
         call.answer_head = kept
         call.sent_by_upstream(body, now)
-        self.head_sent = self._answer.complete = self._answer.reusable = True
+        self.head_sent = self.reusable = True
         self._end(b"%bx-request-id: %b\r\n\r\n%b" % (head, notes.request_id.encode("ascii", "replace"), body))
 
     def _pass_chunk(self, data: bytes, now: float) -> bool:
@@ -219,13 +221,12 @@ class Passage:
             self.pause()
         return True
 
-    def _flush(self, now: float) -> None:
+    def _flush(self, answer: AnswerReader, now: float) -> None:
         """Send what the last read brought; at the end of the answer the finished frame goes first."""
         if self.stopped_asking:
             self._end(b"")
             return
         out = b""
-        answer = self._answer
         if answer.body:
             body = answer.body[0] if len(answer.body) == 1 else b"".join(answer.body)
             answer.body.clear()
@@ -234,7 +235,7 @@ class Passage:
         if answer.complete and self._filter is not None:
             out += self._filter.flush()
         if self._held is not None:
-            held = self._take_held(out)
+            held = self._take_held(out, complete=answer.complete)
             if held is None:
                 return
             out = held
@@ -251,6 +252,7 @@ class Passage:
             client = self._client
             out = self._head.to_client(request_id, keep_alive=client.persistent, http_1_0=client.http_1_0) + out
         if answer.complete:
+            self.reusable = answer.reusable
             self._end(out)
         elif out:
             self._send(out)
@@ -260,9 +262,9 @@ class Passage:
         if self._client.writing_paused:
             self.pause()
 
-    def _read_head(self, head: AnswerHead) -> None:
+    def _read_head(self, head: AnswerHead, status: int) -> None:
         """The upstream's head is whole: decide how the body passes."""
-        call, client, status = self._call, self._client, self._answer.status
+        call, client = self._call, self._client
         call.headers_at = call.last_read_at
         call.notes.upstream_status = status
         if self._injected and (status in _FIELD_REFUSED or head.sealed_events):
@@ -299,12 +301,12 @@ class Passage:
         head.strike(key)
         self._call.hidden = key
 
-    def _take_held(self, out: bytes) -> bytes | None:
+    def _take_held(self, out: bytes, *, complete: bool) -> bytes | None:
         """Keep `out` back; at the end give all that was held, its length told in the head. None: not yet."""
         assert self._held is not None
         assert self._head is not None
         self._held.append(out)
-        if not self._answer.complete:
+        if not complete:
             return None
         whole = b"".join(self._held)
         self._held = None
@@ -332,7 +334,8 @@ class Passage:
 
     def _close(self) -> None:
         """No more is read."""
-        self._answer.close()
+        if self._answer is not None:
+            self._answer.close()
 
 
 @lru_cache(maxsize=4096)
