@@ -245,6 +245,8 @@ class Call:
 
     def _kept_answer(self) -> bytes:
         """The answer as kept; notes what was left out of its middle."""
+        if len(self._sizes) == 1 and self._answer_tail is None and self.hidden is None and self.notes.status == 200:
+            return self._answer[0]  # usual: a plain answer
         head = b"".join((*self._answer_blocks, *self._answer))
         if self._answer_tail is not None:
             tail = b"".join(self._answer_tail)

@@ -109,10 +109,12 @@ class Forwarding:
         self._counters[_BUSY] += 1
         upload: asyncio.Task[None] | None = None
         try:
-            pieces = body.spliced(edit) if body.whole else []
-            length = sum(map(len, pieces)) if body.whole else body.length
+            whole, length = body.whole, body.length
+            pieces = body.spliced(edit) if whole else []
+            if edit is not None and length is not None:
+                length += edit.growth
             first = lane.head_for(call, request, length=length, trace_line=self._tracing.line_for(call.notes))
-            if body.whole and (length or 0) <= _ONE_WRITE:
+            if whole and (length or 0) <= _ONE_WRITE:
                 call.send(connection.write, b"".join((first, *pieces)) if pieces else first)
                 call.sent_at = time.monotonic()
                 passage.wait()

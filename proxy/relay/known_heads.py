@@ -28,13 +28,15 @@ _DIGITS: Final = 8
 class KnownHead:
     """One head as it was read, but for the length of the body."""
 
-    __slots__ = ("_kept_before", "_kept_behind", "dialect", "head", "message", "user_agent")
+    __slots__ = ("_kept_before", "_kept_behind", "dialect", "head", "message", "sent_by", "user_agent")
 
     def __init__(self, message: RawRequestMessage, head: RequestHead, dialect: routes.Dialect) -> None:
         self.message = message
         self.head = head
         self.dialect = dialect
         self.user_agent = head.user_agent_text()
+        # By lane: the head as it goes upstream, before and behind the line of its length.
+        self.sent_by: dict[object, tuple[bytes, bytes]] = {}
         self._kept_before, self._kept_behind = head.kept_around_length()
 
     def kept(self, length: int) -> bytes:

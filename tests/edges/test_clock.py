@@ -37,7 +37,7 @@ async def test_a_jump_in_a_call_changes_no_duration(
     for exchange in (first, second):
         finished = exchange.finished
         assert finished.ending == "complete"
-        assert 0.1 <= finished.duration_s < 60
+        assert 0.09 <= finished.duration_s < 60  # uvloop counts whole milliseconds from the turn's begin
         assert 0 <= (finished.sent_s or 0) <= (finished.headers_s or 0) <= finished.duration_s
         assert all(0 <= at <= finished.duration_s for at, _ in exchange.pieces)
     assert abs(second.finished.started_unix_ns - first.finished.started_unix_ns - jump_s * 10**9) < 60 * 10**9
