@@ -17,7 +17,7 @@ from proxy.wire import foreign
 from proxy.wire.draft import Draft, Payloads
 from proxy.wire.errors import read_error
 from proxy.wire.meaning import Mark
-from proxy.wire.runs import Run, run_at
+from proxy.wire.runs import LEAST, Run, run_at
 from proxy.wire.usage import is_zero, openai_usage
 
 # What is raised on bytes that are not in the usual form: msgspec's errors are ValueErrors; TypeError is for a line that
@@ -46,6 +46,8 @@ class _Chunk(msgspec.Struct, gc=False):
 # Where a run may have its string. Tries: an opener, a first token, reasoning, what is behind it, the answer, one more.
 _FIELDS: Final = re.compile(rb'"(?:content|reasoning|reasoning_content)": ?("[^"\\]*(?:\\.[^"\\]*)*")')
 _TRIES: Final = 6
+
+_WORDS_ALONE: Final = frozenset({"role", "content"})  # what most messages are
 
 _decode = msgspec.json.Decoder(_Chunk).decode
 
@@ -90,7 +92,7 @@ def read_runs(draft: Draft, datas: list[bytes], ends: list[int]) -> int:
     """Read the first events of a stream as far as they come in runs; how many events need not be read any more."""
     place = 0
     for _ in range(_TRIES):
-        if place >= len(datas) or draft.done:
+        if len(datas) - place < LEAST or draft.done:
             break
         run = run_at(datas, place, _FIELDS, _said) if draft.identified else None
         if run is None:
@@ -162,6 +164,14 @@ def _read_chunk(draft: Draft, said: dict[str, Any], index: int, end: int) -> Non
 def _read_choice(draft: Draft, choice: dict[str, Any], where: str) -> tuple[bool, bool]:
     """Whether it holds answer tokens, and reasoning."""
     message = foreign.as_object(choice.get(where))
+    if "logprobs" in choice:
+        for token in foreign.as_list(foreign.as_object(choice["logprobs"]).get("content")):
+            draft.logprob(foreign.as_object(token).get("logprob"))
+    draft.finish(choice.get("finish_reason"))
+    if message.keys() <= _WORDS_ALONE:  # nearly always
+        text = foreign.text_of(message.get("content"))
+        draft.text.append(text)
+        return bool(text), False
     # `reasoning` is Ollama's and OpenRouter's name; LiteLLM, vLLM and DeepSeek say `reasoning_content`.
     thought = foreign.as_text(message.get("reasoning")) or foreign.as_text(message.get("reasoning_content"))
     if not thought and "reasoning_details" in message:
@@ -173,9 +183,6 @@ def _read_choice(draft: Draft, choice: dict[str, Any], where: str) -> tuple[bool
     spoken = foreign.as_object(message.get("audio"))
     text = text or foreign.as_text(spoken.get("transcript"))
     draft.text.append(text)
-    draft.finish(choice.get("finish_reason"))
-    for token in foreign.as_list(foreign.as_object(choice.get("logprobs")).get("content")):
-        draft.logprob(foreign.as_object(token).get("logprob"))
     return bool(text or refusal or called or spoken.get("data")), bool(thought)
 
 

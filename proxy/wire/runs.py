@@ -11,11 +11,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from itertools import takewhile
+from operator import itemgetter
 from typing import Final, NamedTuple
 
 import msgspec
 
-_LEAST: Final = 8  # events: for fewer it is not worth it
+LEAST: Final = 8  # events: for fewer it is not worth it
 _CLOSING: Final = 8  # events at the end of a stream that say something else: finish, usage, end mark
 _PROBE: Final = "probe"
 _PROBE_JSON: Final = b'"probe"'
@@ -43,7 +44,7 @@ def run_at(datas: Sequence[bytes], first: int, fields: re.Pattern[bytes], said: 
         return None
     before, after, word = around
     pieces = _pieces(datas, first, before, after)
-    if len(pieces) < _LEAST:
+    if len(pieces) < LEAST:
         return None
     lines = b"\n".join(pieces)
     if lines[:1] != b'"' or lines.count(b'\n"') != len(pieces) - 1:  # each begins a string, none is empty
@@ -61,7 +62,7 @@ def _pieces(datas: Sequence[bytes], first: int, before: bytes, after: bytes) -> 
     while last > max(first, len(datas) - _CLOSING) and not _fits(datas[last - 1], before, after):
         last -= 1
     run, begin, end = datas[first:last], len(before), -len(after)
-    pieces = [data[begin:end] for data in run]
+    pieces = list(map(itemgetter(slice(begin, end)), run))
     # The usual case, that all up to the closing events fit, is seen in one comparison.
     if b"".join(run) == b"%s%s%s" % (before, (after + before).join(pieces), after):
         return pieces
