@@ -139,7 +139,7 @@ def decode(buffer: memoryview, at: int, length: int, *, salt: int) -> Frame | No
         return None
     sections = []
     for size in lengths:
-        sections.append(bytes(buffer[start : start + size]))
+        sections.append(bytes(buffer[start : start + size]) if size else b"")
         start += size
     return Frame(kind, *sections)
 

@@ -7,6 +7,7 @@ names say `claimed_`, and what software says of itself begins with `client_`. So
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -21,6 +22,7 @@ METADATA_CHARACTERS: Final = 1024  # of all its pairs as JSON
 _VALUE_CHARACTERS: Final = 256
 _KNOWN_LINES: Final = 4096
 _LINE_BYTES: Final = 1024
+_HEAD_BYTES: Final = 2048  # longer heads are read anew each time
 
 # Header -> what it says. Lower case. Ours first, then what programs in the field send by themselves.
 HEADERS: Final[dict[bytes, str]] = {
@@ -73,17 +75,12 @@ def read_caller(head: bytes, request: dict[str, Any] | None, *, baggage: bool = 
 
     baggage: whether W3C baggage is looked at.
     """
-    said: dict[str, str] = {}
-    for line in head.split(b"\r\n"):
-        found = _lines[line] if line in _lines else _read_line(line)
-        if found is not None:
-            said.setdefault(*found)
-    caller: Caller = {}
+    found = _known_head(_without_length(head)) if len(head) <= _HEAD_BYTES else _read_head(head)
+    said, caller = found[0].copy(), found[1].copy()
     if request is not None:
         _read_body(request, said, caller)
     if baggage and "baggage" in said:
         _read_baggage(said["baggage"], said)
-    _take_software(said, caller)
     for what, value in said.items():
         if what in _CLAIMS:
             caller[_CLAIMS[what]] = value
@@ -93,6 +90,27 @@ def read_caller(head: bytes, request: dict[str, Any] | None, *, baggage: bool = 
             if lower is not None:
                 caller.setdefault(field, lower)
     return caller
+
+
+def _without_length(head: bytes) -> bytes:
+    """The head without what differs from call to call of one program."""
+    before, found, after = head.partition(b"\r\nContent-Length:")
+    return before + b"\r\n" + after.partition(b"\r\n")[2] if found else head
+
+
+def _read_head(head: bytes) -> tuple[dict[str, str], Caller]:
+    """What its lines say, and what of this is of the software."""
+    said: dict[str, str] = {}
+    for line in head.split(b"\r\n"):
+        found = _lines[line] if line in _lines else _read_line(line)
+        if found is not None:
+            said.setdefault(*found)
+    caller: Caller = {}
+    _take_software(said, caller)
+    return said, caller
+
+
+_known_head: Final = lru_cache(maxsize=1024)(_read_head)
 
 
 def _take_software(said: dict[str, str], caller: Caller) -> None:

@@ -120,6 +120,9 @@ class Fingerprints:
     def _answered(self, asked: bytes, begun: list[Line], meaning: Meaning) -> bytes | None:
         if not (meaning.text or meaning.refusal or meaning.tool_calls):
             return None
+        if not begun and not meaning.tool_calls:  # nearly always
+            text = (meaning.text + meaning.refusal).strip()
+            return self._hash(asked, _TAGS["assistant"], text) if text else None
         told = [*begun, Line("assistant", meaning.text + meaning.refusal)]
         told += [Line("call", call.arguments, call.name) for call in meaning.tool_calls]
         found = asked

@@ -69,7 +69,7 @@ class Metrics(Collector):
         """Make the changes."""
         for changes, example in prepared:
             for store, labels, amount in changes:
-                store.take(labels, amount, example if store.family.examples else None)
+                store.take(labels, amount, example if example is not None and store.family.examples else None)
 
     def _changes(self, record: CallRecord) -> list[Change]:
         model, upstream = self._model(record), record.upstream or NONE

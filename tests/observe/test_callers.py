@@ -171,3 +171,17 @@ def test_foreign_heads_and_bodies_raise_nothing(head: bytes, body: dict[str, Any
 @given(st.text(st.characters(exclude_categories=()), max_size=300) | st.text("OpenAI/Python ()1.", max_size=80))
 def test_foreign_user_agents_raise_nothing(text: str) -> None:
     assert len(read_agent(text)) == 4
+
+
+def test_what_a_body_says_is_not_taken_for_its_head_s() -> None:
+    bodies: list[dict[str, Any]] = [{"user": "ann"}, {"metadata": {"team": "red"}}, {}]
+    heads = [PYTHON.replace(b"Length: 9", b"Length: %d" % length) for length in (2, 300, 40_000)]
+
+    said = [read_caller(head, body) for head, body in zip(heads, bodies, strict=True)]
+
+    plain = read_caller(PYTHON, {})
+    assert said == [
+        plain | {"claimed_user": "ann"},
+        plain | {"claimed_team": "red", "claimed_metadata": '{"team":"red"}'},
+        plain,
+    ]

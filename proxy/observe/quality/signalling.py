@@ -9,6 +9,7 @@ import hashlib
 from bisect import bisect_right, insort
 from collections import OrderedDict
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -134,6 +135,7 @@ def _is_answer(record: CallRecord, meaning: Meaning) -> bool:
     )
 
 
+@lru_cache(maxsize=LANES)
 def lane_of(route: str, model: str, digest: str | None) -> int:
     """A number for the three, the same for ever; in 63 bits."""
     text = "\0".join((route, model, digest or "")).encode("utf-8", "surrogatepass")
