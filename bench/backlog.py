@@ -86,16 +86,15 @@ def _again(frame: frames.Frame, meta: type[Started], call_id: str, at_unix_ns: i
     notes = msgspec.json.decode(frame.meta, type=meta)
     notes.call_id = notes.request_id = call_id
     notes.started_unix_ns = at_unix_ns
-    _kind, _meta, request_head, request_body, answer_head, answer_body, pieces = frame
     return frames.encode(
         frame.kind,
         msgspec.json.encode(notes),
         salt,
-        request_head=request_head,
-        request_body=request_body,
-        answer_head=answer_head,
-        answer_body=answer_body,
-        pieces=pieces,
+        request_head=frame.request_head,
+        request_body=frame.request_body,
+        answer_head=frame.answer_head,
+        answer_body=frame.answer_body,
+        pieces=frame.pieces,
     )
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import struct
 from array import array
-from typing import Final, NamedTuple
+from typing import Final
 from zlib import crc32
 
 import msgspec
@@ -49,7 +49,7 @@ class Lost(msgspec.Struct, frozen=True, kw_only=True):
 _decode_lost: Final = msgspec.json.Decoder(Lost).decode
 
 
-class Frame(NamedTuple):
+class Frame(msgspec.Struct, frozen=True, gc=False):
     """One frame as read back; sections are copies, so the read buffer can go."""
 
     kind: int

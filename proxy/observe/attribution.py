@@ -10,8 +10,9 @@ A commit that fails is tried again with the same batch. When the observer begins
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, Protocol
 
+import msgspec
 from msgspec.structs import replace
 
 from proxy.core.call import CallRecord
@@ -33,7 +34,7 @@ class Remembering(Protocol):
     def remembered_turns(self, most: int) -> Sequence[RememberedTurn]: ...
 
 
-class _Talk(NamedTuple):
+class _Talk(msgspec.Struct, frozen=True, gc=False):
     """One call, as conversation and tools look at it."""
 
     record: CallRecord

@@ -17,7 +17,9 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from itertools import islice
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, TypeVar
+
+import msgspec
 
 from proxy.core.remembered import RememberedTurn
 from proxy.observe.fingerprints import Fingerprint, kept_from
@@ -36,7 +38,7 @@ Key = TypeVar("Key")
 Value = TypeVar("Value", bound=Hashable)
 
 
-class Who(NamedTuple):
+class Who(msgspec.Struct, frozen=True, gc=False):
     """What tells the callers apart."""
 
     client: str | None = None
@@ -82,7 +84,7 @@ class Turn:
         return self.answered or self.asked
 
 
-class Place(NamedTuple):
+class Place(msgspec.Struct, frozen=True, gc=False):
     """Where a call stands."""
 
     conversation_id: str

@@ -13,8 +13,9 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
+import msgspec
 import orjson
 
 from proxy.wire import foreign
@@ -30,7 +31,7 @@ _MODELS: Final = ("assistant", "call")  # kinds of lines that the model says
 _TAGS: Final = {"user": b"u", "assistant": b"a", "call": b"c", "result": b"r"}
 
 
-class Fingerprint(NamedTuple):
+class Fingerprint(msgspec.Struct, frozen=True, gc=False):
     """One call's."""
 
     prefixes: tuple[bytes, ...]  # hash after each step of the request; the first is that of nothing
@@ -51,7 +52,7 @@ class Fingerprint(NamedTuple):
         return Kept(self.asked, self.answered, self.frame, self.response)
 
 
-class Kept(NamedTuple):
+class Kept(msgspec.Struct, frozen=True, gc=False):
     """What the ledger keeps of a fingerprint."""
 
     asked: bytes

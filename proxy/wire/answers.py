@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
+import msgspec
 from msgspec import UNSET, UnsetType
 
 from proxy.core.exchange import Exchange
@@ -60,7 +61,7 @@ READERS: Final[dict[Dialect, Reader]] = {
 }
 
 
-class Asked(NamedTuple):
+class Asked(msgspec.Struct, frozen=True, gc=False):
     """What the request asks for."""
 
     model: str | None

@@ -12,7 +12,9 @@ openai_responses     instructions + input             function_call item   funct
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal
+
+import msgspec
 
 from proxy.wire import foreign
 from proxy.wire.routes import Dialect
@@ -22,7 +24,7 @@ LineKind = Literal["user", "assistant", "call", "result"]
 _SYSTEM: Final = ("system", "developer")  # compared, not hashed: a role may be anything
 
 
-class Line(NamedTuple):
+class Line(msgspec.Struct, frozen=True, gc=False):
     """One thing said in a conversation."""
 
     kind: LineKind
@@ -32,14 +34,14 @@ class Line(NamedTuple):
     failed: bool | None = None  # result: the client's own flag that the tool failed
 
 
-class OfferedTool(NamedTuple):
+class OfferedTool(msgspec.Struct, frozen=True, gc=False):
     """A tool that the model may call. schema: of its arguments; None = none told, or they are no JSON."""
 
     name: str
     schema: dict[str, Any] | None
 
 
-class Transcript(NamedTuple):
+class Transcript(msgspec.Struct, frozen=True, gc=False):
     """What was read of a request. Empty where its dialect has no such thing."""
 
     lines: tuple[Line, ...] = ()

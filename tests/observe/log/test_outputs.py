@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from proxy.core.config import Log, LogFile, Syslog
 from proxy.observe.log.line import Line
@@ -37,7 +38,7 @@ def until(true: Callable[[], bool]) -> None:
 def test_lines_go_to_all(pipe: tuple[int, int], tmp_path: Path) -> None:
     outputs = LogOutputs(Log(file=LogFile(directory=str(tmp_path))), fd=pipe[1])
     outputs.put([LINE, LINE])
-    outputs.put([LINE._replace(text=b'{"event":"trouble"}')], but="stdout")
+    outputs.put([replace(LINE, text=b'{"event":"trouble"}')], but="stdout")
     outputs.close()
 
     assert os.read(pipe[0], 1000) == b'{"event":"call"}\n' * 2

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from proxy.core.config import Syslog
 from proxy.observe.log.line import Line
@@ -31,7 +32,7 @@ def test_a_unix_socket(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
         receiver.bind(str(tmp_path / "log"))
         send = SyslogSender(Syslog(address=f"unix:{tmp_path}/log"))
-        assert send([LINE, LINE._replace(level=40, event="part failed\n")]) == ""
+        assert send([LINE, replace(LINE, level=40, event="part failed\n")]) == ""
 
         assert parts(receiver.recv(70_000)) == (16 * 8 + 6, b"sightglass", b"call", LINE.text)
         assert parts(receiver.recv(70_000))[:3] == (16 * 8 + 3, b"sightglass", b"part_failed_")
@@ -43,7 +44,7 @@ def test_udp() -> None:
         receiver.bind(("127.0.0.1", 0))
         address = f"udp://127.0.0.1:{receiver.getsockname()[1]}"
         send = SyslogSender(Syslog(address=address, facility="daemon", app_name="my gate"))
-        send([LINE._replace(level=30), LINE._replace(text=b"x" * 100_000)])
+        send([replace(LINE, level=30), replace(LINE, text=b"x" * 100_000)])
 
         assert parts(receiver.recv(70_000))[:2] == (3 * 8 + 4, b"my_gate")
         assert len(receiver.recv(70_000)) == 65_000
@@ -53,7 +54,7 @@ def test_udp() -> None:
 def test_tcp_counts_octets() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         send = SyslogSender(Syslog(address=f"tcp://127.0.0.1:{server.getsockname()[1]}"))
-        send([LINE, LINE._replace(level=10)])
+        send([LINE, replace(LINE, level=10)])
         connection, _ = server.accept()
         with connection:
             first, rest = _framed(connection)
@@ -72,7 +73,7 @@ def test_a_lost_connection_is_made_again() -> None:
         deadline = time.monotonic() + 30
         while True:
             try:
-                send([LINE._replace(event="again")])
+                send([replace(LINE, event="again")])
                 break
             except OSError:
                 assert time.monotonic() < deadline
