@@ -5,6 +5,7 @@ Pure; never raises on foreign bytes. The observer's pipeline calls it first; pri
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from msgspec import UNSET, UnsetType
@@ -20,7 +21,7 @@ from proxy.wire.litellm import LiteLLM
 from proxy.wire.meaning import Durations, Meaning
 from proxy.wire.pacing import pace_of
 from proxy.wire.routes import match
-from proxy.wire.striking import strike_name
+from proxy.wire.striking import strike
 from proxy.wire.trace_context import SAMPLED
 from proxy.wire.verdict import judge
 
@@ -83,7 +84,7 @@ def read_call(
         tool_calls=_tool_calls(meaning, finished),
         attempts=finished.attempts,
         client=finished.client,
-        user_agent=_user_agent(finished),
+        user_agent=_user_agent(finished.user_agent),
         trace_id=finished.trace_id,
         span_id=_sent_span(finished),
         key_name=finished.key_name,
@@ -107,7 +108,7 @@ def interrupted_call(started: Started) -> CallRecord:
         upstream=started.upstream,
         stream=started.stream,
         client=started.client,
-        user_agent=_user_agent(started),
+        user_agent=_user_agent(started.user_agent),
         trace_id=started.trace_id,
         span_id=_sent_span(started),
         key_name=started.key_name,
@@ -175,9 +176,9 @@ def _seconds(ns: int | None) -> float | None:
     return None if ns is None else ns * _NS
 
 
-def _user_agent(started: Started) -> str | None:
-    said = started.user_agent
-    return None if said is None else strike_name(one_line(said, _USER_AGENT_CHARACTERS)) or None
+@lru_cache(maxsize=1024)
+def _user_agent(said: str | None) -> str | None:
+    return None if said is None else strike(one_line(said, _USER_AGENT_CHARACTERS)) or None
 
 
 def _sent_span(started: Started) -> str | None:

@@ -61,7 +61,7 @@ def look_at(exchange: Exchange, *, hidden: bytes | None = None) -> Looked:
     """
     finished = exchange.finished
     content_type, encoding = "", ""
-    for name, value in parse_head(exchange.answer_head):
+    for name, value in parse_head(exchange.answer_head, b"content-"):
         if name == b"content-type":
             content_type = value.decode("latin-1").partition(";")[0].strip().lower()
         elif name == b"content-encoding":

@@ -44,14 +44,16 @@ SECRET: Final[frozenset[bytes]] = frozenset(
 Fields = tuple[tuple[bytes, bytes], ...]
 
 
-def parse_head(head: bytes) -> Fields:
+def parse_head(head: bytes, beginning: bytes = b"") -> Fields:
     """(lower-case name, value without outer blanks) of each line, in order, duplicates kept.
 
     head: `name: value` lines ended by CRLF or LF, without the first line. Lines without a colon and folded lines
-    (obsolete, RFC 9112 sec. 5.2) are left out.
+    (obsolete, RFC 9112 sec. 5.2) are left out. beginning: of the names to look at, in lower case.
     """
     fields: list[tuple[bytes, bytes]] = []
     for line in head.split(b"\n"):
+        if beginning and line[: len(beginning)].lower() != beginning:
+            continue
         name, colon, value = line.partition(b":")
         if colon and name[:1] not in (b" ", b"\t"):
             fields.append((name.rstrip(b" \t").lower(), value.strip(b" \t\r")))

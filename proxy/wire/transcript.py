@@ -118,8 +118,10 @@ def _chat(said: dict[str, Any], system: list[str], items: _Items) -> Iterator[Li
         elif role in _SYSTEM:
             system.append(foreign.text_of(content))
         else:
-            images = map(foreign.as_text, items.of(message.get("images")))
-            yield Line("user", _words(content, items) + "".join(images))
+            words = content if isinstance(content, str) else _words(content, items)
+            if "images" in message:
+                words += "".join(map(foreign.as_text, items.of(message["images"])))
+            yield Line("user", words)
 
 
 def _called(message: dict[str, Any], items: _Items) -> Iterator[Line]:
