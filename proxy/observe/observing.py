@@ -89,6 +89,7 @@ class Observing:
         self._watcher = watcher
         self._keys = keys
         self._signalling, self._reader = signalling, reader
+        self._unkept: list[tuple[int, bytes, bytes]] = []  # references that the ledger does not have yet
         self._keeper: Keeper | None = None
         self._opened = opened
         self._price_file = price_file
@@ -191,8 +192,11 @@ class Observing:
         if ledger is None or self._reader is None:
             return
         try:
-            if self._signalling is not None and (settled := self._signalling.settled()):
-                ledger.keep_references(settled)
+            if self._signalling is not None:
+                self._unkept += self._signalling.settled()
+            if self._unkept:
+                ledger.keep_references(self._unkept)
+                self._unkept = []
             self._reader.turn(ledger, busy=busy)
         except Exception as error:
             self.guards.note("drift", error)

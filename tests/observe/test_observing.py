@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from proxy.core.config import Config, Observer
+from proxy.core.errors import LedgerBusy
 from proxy.observe.guards import Guards
 from proxy.observe.observing import Observing
 from proxy.store import open_ledger, open_reader
@@ -179,3 +180,39 @@ def test_the_ledger_stays_open_to_readers(tmp_path: Path, start: Start) -> None:
 
     with open_ledger(tmp_path) as other:
         assert other.totals().calls == 0
+
+
+def test_references_that_the_ledger_did_not_take_are_given_again(tmp_path: Path, start: Start) -> None:
+    kept: list[Any] = []
+
+    class Learned:
+        """Tells of one lane that has settled, once."""
+
+        def __init__(self) -> None:
+            self._told = [(7, b"answers", b"prompts")]
+
+        def recall(self, ledger: Any) -> None:
+            refused = iter([True, True, False])
+            keep = ledger.keep_references
+
+            def keep_references(references: Any) -> None:
+                if next(refused):
+                    raise LedgerBusy("locked")
+                keep(references)
+                kept.extend(ledger.references())
+
+            ledger.keep_references = keep_references
+
+        def settled(self) -> list[Any]:
+            told, self._told = self._told, []
+            return told
+
+    class Reading:
+        def turn(self, ledger: Any, *, busy: bool) -> None:
+            """Nothing."""
+
+    observing = start(signalling=Learned(), reader=Reading())
+
+    until(lambda: bool(kept))
+    assert kept == [(7, b"answers", b"prompts")]
+    assert observing.guards.errors["drift"] == 2

@@ -61,6 +61,7 @@ class Signalling:
     def recall(self, ledger: Kept) -> None:
         """What lanes had learned before a restart. Raises LedgerError."""
         self._lanes.clear()
+        self._settled = []
         for lane, answers, prompts in ledger.references():
             try:
                 known = _Lane()

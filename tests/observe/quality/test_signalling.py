@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from proxy.core.call import CallRecord
 from proxy.observe.quality.judging import TASK
+from proxy.observe.quality.reference import LEARNED_FROM
 from proxy.observe.quality.signalling import Signalling
 from proxy.wire.meaning import Meaning
 
@@ -34,6 +35,23 @@ def test_an_answer_has_a_row_with_its_score():
 )
 def test_what_is_no_answer_of_the_model_to_its_users_has_none(changes):
     assert Signalling().row(replace(_RECORD, **changes), _MEANING, _REQUEST) is None
+
+
+def test_what_was_to_be_kept_before_a_recall_is_learned_anew():
+    signalling = Signalling()
+    for number in range(LEARNED_FROM):
+        signalling.row(replace(_RECORD, call_id=str(number)), _MEANING, _REQUEST)
+    signalling.recall(Empty())
+    signalling.row(_RECORD, _MEANING, _REQUEST)
+
+    assert signalling.settled() == []
+
+
+class Empty:
+    """A ledger that knows nothing."""
+
+    def references(self):
+        return []
 
 
 def test_what_was_not_scored_still_ran_beside_others():
