@@ -13,11 +13,14 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+
+import msgspec
 
 NAME: Final = "troubles.sock"
 LINE_BYTES: Final = 64 * 1024
 KEPT: Final = 100  # lines that wait for an observer
+_TEXT_CHARACTERS: Final = 4000  # of a text in a line that is too long
 
 
 class TroubleSender:
@@ -32,7 +35,7 @@ class TroubleSender:
 
     def send(self, line: bytes) -> None:
         """Send it, and what waits before it. Never waits, never raises."""
-        self._waiting.append(line)
+        self._waiting.append(line if len(line) <= LINE_BYTES else _shortened(line))
         self.flush()
 
     def flush(self) -> None:
@@ -55,7 +58,7 @@ class TroubleSender:
     def _sent(self, line: bytes) -> bool:
         assert self._sock is not None
         try:
-            self._sock.send(line[:LINE_BYTES])
+            self._sock.send(line)
         except BlockingIOError:
             return False  # the observer is busy
         except OSError:  # nobody reads there any more
@@ -96,6 +99,15 @@ class TroubleInbox:
         except OSError:
             self.sock.close()
             raise
+        self._name = data / NAME
+
+    @property
+    def is_named(self) -> bool:
+        """Whether the name is there, ours or that of a newer observer: without it nobody finds the way."""
+        try:
+            return self._name.exists()
+        except OSError:
+            return False
 
     def lines(self, most: int = 100) -> Iterator[bytes]:
         """What has come, at most so many at a time."""
@@ -106,6 +118,25 @@ class TroubleInbox:
     def close(self) -> None:
         """Read no more. The name stays: it may be another's by now, and without a reader it takes nothing."""
         self.sock.close()
+
+
+def _shortened(line: bytes) -> bytes:
+    """A line of JSON as one that fits: long texts cut, fields that have no room left out; `cut` says so.
+
+    Its first fields tell what and when; bytes that are no such line are cut as they are.
+    """
+    try:
+        said = msgspec.json.decode(line, type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return line[:LINE_BYTES]
+    told: dict[str, Any] = {"cut": True}
+    left = LINE_BYTES - 100
+    for name, value in said.items():
+        text = value[:_TEXT_CHARACTERS] if isinstance(value, str) else value
+        left -= len(msgspec.json.encode({name: text}))
+        if left >= 0:
+            told[name] = text
+    return msgspec.json.encode(told)
 
 
 @contextlib.contextmanager

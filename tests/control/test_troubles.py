@@ -12,7 +12,7 @@ import orjson
 import pytest
 
 from proxy.control.telling import TellingHandler
-from proxy.control.troubles import KEPT, TroubleInbox, TroubleSender
+from proxy.control.troubles import KEPT, LINE_BYTES, TroubleInbox, TroubleSender
 
 
 @pytest.fixture
@@ -72,6 +72,21 @@ def test_an_observer_that_does_not_read_holds_nobody_up(tmp_path: Path, sender: 
         sender.send(b"x" * 1000)
 
     assert len(list(inbox.lines(most=5000))) < 5000
+    inbox.close()
+
+
+def test_a_line_that_is_too_long_is_told_shorter(tmp_path: Path, sender: TroubleSender) -> None:
+    inbox = TroubleInbox(tmp_path)
+    line = {"timestamp": "t", "level": "error", "event": "part_failed", "error": "x" * 100_000, "n": 1}
+    more = line | {f"field {number}": "\0" * 9_000 for number in range(20)}
+    for said in (orjson.dumps(line), orjson.dumps(more), b"no JSON" * 20_000):
+        sender.send(said)
+
+    shorter, much_shorter, rubbish = inbox.lines()
+    assert orjson.loads(shorter) == {"cut": True, **line, "error": "x" * 4_000}
+    assert orjson.loads(much_shorter).items() >= {"event": "part_failed", "n": 1, "cut": True}.items()
+    assert len(much_shorter) <= LINE_BYTES
+    assert rubbish.startswith(b"no JSON")
     inbox.close()
 
 

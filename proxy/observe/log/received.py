@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,6 +14,8 @@ from proxy.core.logs import LEVELS, escaped
 from proxy.observe.guards import Guards
 from proxy.observe.log.line import Line
 from proxy.observe.log.outputs import LogOutputs
+
+_LEVELS: Final = LEVELS | {"critical": logging.CRITICAL}  # which no setting names, and no code of ours; libraries may
 
 _decode: Final = msgspec.json.Decoder(dict[str, Any]).decode
 
@@ -29,26 +32,26 @@ def line_of(sent: bytes) -> Line | None:
     level, timestamp, event = (said.get(name) for name in ("level", "timestamp", "event"))
     if not isinstance(level, str) or not isinstance(timestamp, str) or not isinstance(event, str):
         return None
-    number = LEVELS.get(level)
+    number = _LEVELS.get(level)
     return None if number is None else Line(number, timestamp, event, escaped(sent))
 
 
 class Received:
     """Hands the lines on. Standard output is for calls: there they do not go."""
 
-    def __init__(self, data: Path, outputs: LogOutputs, guards: Guards) -> None:
-        """Without a way in they stay where they are anyway, on standard error; that is counted once."""
-        self._outputs, self._guards = outputs, guards
+    def __init__(self, data: Path, outputs: LogOutputs, guards: Guards, *, look_s: float = 5.0) -> None:
+        """look_s: how often it is seen to that there is a way in: its name may be deleted, or have had no room."""
+        self._data, self._outputs, self._guards = data, outputs, guards
+        self._look_s = look_s
         self._inbox: TroubleInbox | None = None
-        try:
-            self._inbox = TroubleInbox(data)
-        except OSError as error:
-            guards.note("log", error)
+        self._shut = False  # it is known that there is no way in
+        self._next: asyncio.TimerHandle | None = None
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
-        """From now on, as they come."""
-        if self._inbox is not None:
-            loop.add_reader(self._inbox.sock, self.take)
+        """From now on, as they come. Without a way in they are where they are anyway, on standard error."""
+        if self._inbox is None or not self._inbox.is_named:
+            self._open(loop)
+        self._next = loop.call_later(self._look_s, self.start, loop)
 
     def take(self) -> None:
         """What is there now."""
@@ -62,8 +65,27 @@ class Received:
 
     def close(self, loop: asyncio.AbstractEventLoop) -> None:
         """Take what is there, and no more."""
-        if self._inbox is not None:
-            loop.remove_reader(self._inbox.sock)
-            self.take()
-            self._inbox.close()
-            self._inbox = None
+        if self._next is not None:
+            self._next.cancel()
+        self._let_go(loop)
+
+    def _open(self, loop: asyncio.AbstractEventLoop) -> None:
+        """A new way in; where there is none to be had, that is counted once."""
+        self._let_go(loop)
+        try:
+            self._inbox = TroubleInbox(self._data)
+        except OSError as error:
+            if not self._shut:
+                self._guards.note("log", error)
+            self._shut = True
+            return
+        self._shut = False
+        loop.add_reader(self._inbox.sock, self.take)
+
+    def _let_go(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._inbox is None:
+            return
+        loop.remove_reader(self._inbox.sock)
+        self.take()
+        self._inbox.close()
+        self._inbox = None

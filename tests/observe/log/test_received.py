@@ -8,9 +8,10 @@ from pathlib import Path
 import orjson
 import pytest
 
-from proxy.control.troubles import TroubleSender
+from proxy.control.troubles import NAME, TroubleSender
 from proxy.core.config import Log, LogFile
 from proxy.observe.guards import Guards
+from proxy.observe.log.files import level_name
 from proxy.observe.log.outputs import LogOutputs
 from proxy.observe.log.received import Received, line_of
 
@@ -54,9 +55,40 @@ def test_a_line_cannot_break_the_log() -> None:
     assert b"\\u2028" in line.text
 
 
-def test_without_a_way_in_the_observer_goes_on(tmp_path: Path) -> None:
-    guards = Guards()
-    received = Received(tmp_path / "none", LogOutputs(Log(stdout=False)), guards)
-    received.take()
+def test_a_fault_of_a_library_s_is_an_error() -> None:
+    line = line_of(LINE.replace(b"warning", b"critical"))
+
+    assert line is not None
+    assert level_name(line.level) == "error"
+
+
+async def test_a_way_in_that_was_not_to_be_had_is_tried_again(tmp_path: Path) -> None:
+    data, guards, loop = tmp_path / "none", Guards(), asyncio.get_running_loop()
+    received = Received(data, LogOutputs(Log(stdout=False)), guards, look_s=0.01)
+    received.start(loop)
+    await asyncio.sleep(0.1)
 
     assert guards.errors["log"] == 1
+    data.mkdir()
+    async with asyncio.timeout(30):
+        while not (data / NAME).exists():
+            await asyncio.sleep(0.01)
+    received.close(loop)
+
+
+async def test_a_name_that_was_deleted_is_there_again(tmp_path: Path) -> None:
+    outputs = LogOutputs(Log(stdout=False, file=LogFile(directory=str(tmp_path / "log"))))
+    loop, sender = asyncio.get_running_loop(), TroubleSender(tmp_path, retry_s=0.0)
+    received = Received(tmp_path, outputs, Guards(), look_s=0.01)
+    received.start(loop)
+    (tmp_path / NAME).unlink()
+    sender.send(LINE)
+    async with asyncio.timeout(30):
+        while not (tmp_path / NAME).exists():
+            await asyncio.sleep(0.01)
+    sender.send(LINE)
+    received.close(loop)
+    outputs.close()
+    sender.close()
+
+    assert (tmp_path / "log" / "sightglass-warning.log").read_bytes().count(b"process_died") == 2
