@@ -70,7 +70,7 @@ class KnownLanes:
     def numbered(self, event: Event) -> None:
         """An event that was taken before the ledger gave it its id."""
         number, subject = lane_of(event), event.details.get("subject")
-        if number is not None and subject in (standing := self.of(number).standing):
+        if event.kind == "drift_raised" and number is not None and subject in (standing := self.of(number).standing):
             standing[subject] = event
 
     def alarms(self) -> list[Event]:

@@ -40,6 +40,7 @@ def test_an_event_gets_its_number_afterwards() -> None:
     known = KnownLanes([event(0, "drift_raised", subject="output")])
 
     known.numbered(event(8, "drift_raised", subject="output"))
+    known.numbered(event(9, "drift_recovered", subject="output"))
 
     assert [alarm.event_id for alarm in known.alarms()] == [8]
 
