@@ -254,7 +254,7 @@ class Call:
             cut = self._answer_bytes - len(head) - len(tail)
             if cut:
                 self.notes.answer_cut, self.notes.answer_head_kept = cut, len(head)
-                return self._without_key(head) + self._without_key(tail)
+                return self._without_begin(self._without_key(head)) + self._without_end(self._without_key(tail))
             head += tail  # nothing was left out: a key may lie across
         head = self._without_key(head)
         return head if (self.notes.status or 0) < 400 else self._struck(head)
@@ -264,6 +264,18 @@ class Call:
         if self.hidden is None or self.hidden not in body:
             return body
         return body.replace(self.hidden, b"*" * len(self.hidden))
+
+    def _without_begin(self, head: bytes) -> bytes:
+        """The part before a gap, without the begin of a key that the gap cuts through."""
+        key = self.hidden or b""
+        size = next((size for size in range(len(key) - 1, 0, -1) if head.endswith(key[:size])), 0)
+        return head[: len(head) - size] + b"*" * size
+
+    def _without_end(self, tail: bytes) -> bytes:
+        """The part behind a gap, without the end of a key that the gap cuts through."""
+        key = self.hidden or b""
+        size = next((size for size in range(len(key) - 1, 0, -1) if tail.startswith(key[-size:])), 0)
+        return b"*" * size + tail[size:]
 
 
 def _foreign(target: str) -> str:

@@ -76,6 +76,20 @@ async def test_a_key_across_the_parts_that_are_kept_apart_is_not_kept(make_relay
     assert exchange.answer_body == said.replace(KEY, b"*" * len(KEY))
 
 
+@pytest.mark.parametrize("begin", [295, 284, 300])
+async def test_of_a_key_that_a_gap_cuts_through_no_edge_is_kept(make_relay: MakeRelay, begin: int) -> None:
+    said = b"a" * begin + KEY  # 300 bytes are kept as the begin, the last 100 as the end
+    said += b"b" * (400 + len(KEY) // 2 - len(said))
+    async with Scripted(answers(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(said), said))) as server:
+        rig = await make_relay((upstream(server.port, key=KEY.decode()),), journal=Journal(answer_bytes=400))
+        answer = await ask(rig.port, chat())
+        exchange = await rig.last()
+
+    assert answer.body == said
+    assert exchange.finished.answer_cut > 0
+    assert set(exchange.answer_body) == set(b"ab*")
+
+
 @pytest.mark.parametrize("key", ["json", "ollama", "17"])
 async def test_a_key_that_is_an_ordinary_word_changes_no_answer(make_relay: MakeRelay, key: str) -> None:
     head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nServer: ollama\r\nContent-Length: 17\r\n"
