@@ -30,6 +30,7 @@ from bench.processes import free_port
 from bench.product import Product
 
 HANG_S: Final = 8.0
+_TREND_EVERY: Final = 10_000
 _HEAD: Final = re.compile(
     rb"([A-Z-]+) (/[!-~]*) HTTP/1\.1\r\n(?:[!#$%&'*+.^`|~0-9A-Za-z-]+: [\t\x20-\x7e\x80-\xff]*\r\n)*\r\n"
 )
@@ -107,8 +108,9 @@ def h11_reads(raw: bytes) -> list[Reading]:
 class Fuzz:
     """All cases of one run, and what was found."""
 
-    def __init__(self, port: int, upstream: Upstream, *, seed: int, count: int) -> None:
-        self.port, self.upstream, self.seed, self.count = port, upstream, seed, count
+    def __init__(self, product: Product, upstream: Upstream, *, seed: int, count: int) -> None:
+        self.product, self.upstream, self.seed, self.count = product, upstream, seed, count
+        self.trend: list[tuple[int, int, float]] = []  # after so many cases: descriptors, resident MB
         self.statuses: Counter[int] = Counter()
         self.finds: list[str] = []
         self._next = 0
@@ -119,6 +121,8 @@ class Fuzz:
     async def _lane(self) -> None:
         while self._next < self.count:
             number, self._next = self._next, self._next + 1
+            if number % _TREND_EVERY == 0:
+                self.trend.append((number, *grown(self.product)))
             raw, pieces = case(self.seed, number)
             try:
                 async with asyncio.timeout(HANG_S):
@@ -132,7 +136,7 @@ class Fuzz:
             self._look_at(number, raw, told)
 
     async def _ask(self, pieces: list[bytes]) -> bytes:
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.product.port)
         told = b""
         try:
             for piece in pieces:
@@ -196,11 +200,11 @@ async def play(folder: Path, *, seed: int, count: int, lanes: int) -> int:
     try:
         await asyncio.to_thread(product.wait_serving)
         pids = product.pids("relay")
-        await Fuzz(product.port, upstream, seed=seed + 1, count=min(2000, count)).run(lanes)  # warm
+        await Fuzz(product, upstream, seed=seed + 1, count=min(2000, count)).run(lanes)  # warm
         upstream.got.clear()
         await asyncio.sleep(3)
         before, began = grown(product), time.monotonic()
-        fuzz = Fuzz(product.port, upstream, seed=seed, count=count)
+        fuzz = Fuzz(product, upstream, seed=seed, count=count)
         await fuzz.run(lanes)
         took_s = time.monotonic() - began
         await asyncio.sleep(3)
@@ -214,7 +218,10 @@ async def play(folder: Path, *, seed: int, count: int, lanes: int) -> int:
         f"{count} cases in {took_s:.0f} s; {upstream.requests} forwarded; "
         f"statuses {dict(sorted(fuzz.statuses.items()))}"
     )
-    print(f"descriptors {before[0]} -> {after[0]}, memory {before[1]:.1f} -> {after[1]:.1f} MB")
+    print(f"descriptors at rest {before[0]} -> {after[0]}, memory {before[1]:.1f} -> {after[1]:.1f} MB")
+    print("after   descriptors   memory MB")
+    for number, descriptors, resident_mb in fuzz.trend:
+        print(f"{number:>6} {descriptors:>12} {resident_mb:>11.1f}")
     print(f"finds: {dict(Counter(find.split(' ')[0] for find in fuzz.finds)) or 'none'}")
     return len(fuzz.finds)
 
