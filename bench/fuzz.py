@@ -31,6 +31,7 @@ from bench.product import Product
 
 HANG_S: Final = 8.0
 _TREND_EVERY: Final = 10_000
+_REST_S: Final = 6.0  # until the last connections are closed, also those kept for an upstream
 _HEAD: Final = re.compile(
     rb"([A-Z-]+) (/[!-~]*) HTTP/1\.1\r\n(?:[!#$%&'*+.^`|~0-9A-Za-z-]+: [\t\x20-\x7e\x80-\xff]*\r\n)*\r\n"
 )
@@ -202,12 +203,12 @@ async def play(folder: Path, *, seed: int, count: int, lanes: int) -> int:
         pids = product.pids("relay")
         await Fuzz(product, upstream, seed=seed + 1, count=min(2000, count)).run(lanes)  # warm
         upstream.got.clear()
-        await asyncio.sleep(3)
+        await asyncio.sleep(_REST_S)
         before, began = grown(product), time.monotonic()
         fuzz = Fuzz(product, upstream, seed=seed, count=count)
         await fuzz.run(lanes)
         took_s = time.monotonic() - began
-        await asyncio.sleep(3)
+        await asyncio.sleep(_REST_S)
         after = grown(product)
         fuzz.finds += ["crash"] * (product.pids("relay") != pids)
         fuzz.finds += ["ambiguous forward"] * len(upstream.ambiguous)

@@ -224,6 +224,10 @@ class Incoming(RequestHandler):
         aiohttp's C parser tells the connection of a malformed body, but not who waits for it.
         """
         self._deaf = True
+        malformed = self._messages[-1][0]
+        if isinstance(malformed, _ErrInfo) and malformed.exc is not None:
+            # It leads to the frame that keeps it, and so to all of this connection: only the collector would find it.
+            malformed.exc.__traceback__ = None
         if self._current_request is not None:  # else `begin` looks
             self._end_malformed(self._current_request.content)
 

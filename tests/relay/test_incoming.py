@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 
 import pytest
@@ -14,7 +15,19 @@ from proxy.relay.request import Request
 
 from .conftest import MakeRelay
 from .peer import connected, request
-from .scripted import OK, Conn, Scripted
+from .scripted import OK, Conn, Scripted, answers
+
+# What each ends a connection with.
+ENDS = {
+    "malformed": b"GET /x HTTP/1.1\r\nHost : localhost\r\n\r\n",
+    "malformed behind another": request("GET", "/x") + b"GET /x HTTP/1.1\r\nHost : localhost\r\n\r\n",
+    "malformed body": request("POST", "/x", "Transfer-Encoding: chunked") + b"zz\r\n",
+    "two lengths": request("POST", "/x", "Content-Length: 1", "Content-Length: 2"),
+    "too long": request("GET", "/x", "X: " + "x" * 40_000),
+    "refused": b"GET /x HTTP/1.1\r\nHost: evil.example\r\n\r\n",
+    "closing": request("GET", "/x", "Connection: close"),
+    "nothing": b"",
+}
 
 UPLOAD = request("PUT", "/lost", "Transfer-Encoding: chunked") + b"3\r\nabc\r\n"
 
@@ -87,3 +100,26 @@ async def test_who_asks_on_and_reads_nothing_fills_no_memory(make_relay: MakeRel
 
     assert unsent < 100_000
     assert {answer.status for answer in answers} == {200}
+
+
+@pytest.mark.parametrize("sent", ENDS.values(), ids=ENDS.keys())
+async def test_a_connection_that_is_over_is_free_without_the_collector(make_relay: MakeRelay, sent: bytes) -> None:
+    """The collector comes seldom: what waits for it is memory that grows with each malformed request."""
+    gc.collect()
+    gc.disable()
+    try:
+        async with Scripted(answers(OK)) as server:
+            rig = await make_relay(server.port)
+            async with connected(rig.port) as peer:
+                if sent:
+                    peer.send(sent)
+                    await peer.answer()
+                else:
+                    await rig.until(lambda: bool(rig.listener.connections))
+            await rig.until(lambda: not rig.listener.connections)
+            await asyncio.sleep(0.01)
+        left = [found for found in gc.get_objects() if isinstance(found, ClientConnection)]
+    finally:
+        gc.enable()
+
+    assert not left
