@@ -317,6 +317,8 @@ class Passage:
 
     def _end(self, last: bytes) -> None:
         """The answer is whole: keep it, then let the client have its end."""
+        if self.done.done():
+            return  # the client has left, and whoever waited is about to abandon us
         self.resume()
         self._close()
         self._connection.receiver = None
@@ -326,6 +328,8 @@ class Passage:
         self.done.set_result(None)
 
     def _fail(self, fault: Fault, detail: str | None) -> None:
+        if self.done.done():
+            return
         self._close()
         self._connection.abort()
         if detail is not None:

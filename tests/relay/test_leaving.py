@@ -8,6 +8,7 @@ import socket
 import pytest
 
 from proxy.journal.counters import Counter
+from proxy.relay.listener import ClientConnection
 from proxy.standin.server import StandIn
 
 from .conftest import MakeRelay
@@ -256,3 +257,29 @@ async def test_a_stop_cuts_the_answer_and_says_stopped(stand_in: StandIn, relay:
 
     assert {"stopped"} == {exchange.finished.ending for exchange in exchanges}
     await relay.until(lambda: stand_in.stats.active == 0)
+
+
+@pytest.mark.parametrize("last", [b"0\r\n\r\n", b"no chunk\r\n"], ids=["end", "fault"])
+async def test_the_end_may_come_in_the_turn_in_which_the_client_leaves(make_relay: MakeRelay, last: bytes) -> None:
+    """Between the word that it left and the call's own turn."""
+
+    async def begins(conn: Conn) -> None:
+        await conn.request()
+        await conn.send(chunked(b"data: {}\n\n", end=False))
+        await conn.left()
+
+    async with Scripted(begins) as server:
+        rig = await make_relay(server.port)
+        async with connected(rig.port) as peer:
+            peer.send(chat(stream=True))
+            await peer.head()
+            (client,) = rig.listener.connections
+            assert isinstance(client, ClientConnection)
+            assert client.passage is not None
+            assert client._task_handler is not None
+            client._task_handler.cancel()  # as aiohttp does when a connection is lost
+            client.passage.received(last)
+        await asyncio.wait_for(server.left.wait(), 30)
+        exchange = await rig.last()
+
+    assert exchange.finished.ending == "client_left"
