@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Final
 
 import uvloop
-from aiohttp import http_parser
 from setproctitle import setproctitle
 
 from proxy.control.snapshot import control_path
@@ -28,6 +27,7 @@ from proxy.journal.writer import JournalWriter
 from proxy.orphans import watch_parent
 from proxy.processes import RETIRE, ChildArguments, child_arguments, read_settings, tell_ready
 from proxy.relay.handler import RelayHandler
+from proxy.relay.incoming import PARSES_IN_C
 from proxy.relay.listener import Listener
 from proxy.relay.retiring import retire
 
@@ -85,7 +85,7 @@ def main() -> None:
     arguments = child_arguments()
     setproctitle(f"sightglass: relay {arguments.worker}")
     log_to_stderr()
-    if http_parser.HttpRequestParser is http_parser.HttpRequestParserPy:
+    if not PARSES_IN_C:
         raise SystemExit("aiohttp runs without its C parser (AIOHTTP_NO_EXTENSIONS?): Sightglass does not serve so")
     config, upstreams = read_settings(arguments.settings_fd)
     logging.getLogger().setLevel(level_of(config.log, "relay"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from aiohttp import HttpVersion10, HttpVersion11
+from aiohttp.http_writer import HttpVersion10, HttpVersion11
 
 from proxy.control.snapshot import Snapshot
 from proxy.core.config import Config

@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator
 from typing import Final, NamedTuple
 
-from aiohttp import StreamReader
+from aiohttp.streams import StreamReader
 
 from proxy.relay import faults
 from proxy.relay.call import Call

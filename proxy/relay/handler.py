@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote
 
-from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.web_protocol import RequestPayloadError
 
 from proxy.control.following import Follower
 from proxy.core.config import Config
@@ -179,7 +179,7 @@ class RelayHandler:
                 except BodyRefusedError as error:
                     client.persistent = False
                     return error.fault
-                except (HttpProcessingError, web.RequestPayloadError) as error:
+                except (HttpProcessingError, RequestPayloadError) as error:
                     client.persistent = False
                     return faults.BAD_REQUEST._replace(message=f"The body is malformed: {error}")
                 _note_model(call, body)

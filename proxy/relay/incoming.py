@@ -10,11 +10,13 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, cast
 
-from aiohttp import EMPTY_PAYLOAD, StreamReader, web
-from aiohttp.http import RawRequestMessage
 from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
-from aiohttp.web_protocol import RequestHandler, _ErrInfo
+from aiohttp.http_parser import HttpRequestParser, HttpRequestParserPy, RawRequestMessage
+from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
+from aiohttp.web_protocol import RequestHandler, RequestPayloadError, _ErrInfo
 from aiohttp.web_request import BaseRequest
+from aiohttp.web_response import StreamResponse
+from aiohttp.web_server import Server
 
 from proxy.relay import faults
 from proxy.relay.faults import Fault
@@ -27,6 +29,8 @@ log: Final = logging.getLogger("sightglass.relay")
 # How long the rest of a body that nobody wanted is read and thrown away, so that the connection can be kept.
 _READ_OFF_S: Final = 2.0
 _TOO_MANY_FIELDS: Final = "Too many headers received"  # aiohttp's words; it has no class for it
+
+PARSES_IN_C: Final = HttpRequestParser is not HttpRequestParserPy
 
 # Answers one request; gives whether its connection may carry another.
 Handler = Callable[[Request], Awaitable[bool]]
@@ -50,7 +54,7 @@ class _Passed:
         """Nothing: the end is out."""
 
 
-_PASSED: Final = cast(web.StreamResponse, _Passed())
+_PASSED: Final = cast(StreamResponse, _Passed())
 
 
 class Incoming(RequestHandler):
@@ -60,7 +64,7 @@ class Incoming(RequestHandler):
 
     _current_request: Any  # a Request has what aiohttp touches of it; the types know only aiohttp's own
 
-    def __init__(self, manager: web.Server, *, head_bytes: int, known: KnownHeads, **options: Any) -> None:
+    def __init__(self, manager: Server, *, head_bytes: int, known: KnownHeads, **options: Any) -> None:
         super().__init__(manager, loop=asyncio.get_running_loop(), **options)
         self._gate = Gate(head_bytes)
         self._known = known
@@ -145,7 +149,7 @@ class Incoming(RequestHandler):
             async with asyncio.timeout(_READ_OFF_S):
                 while not (body.is_eof() or self._force_close):
                     await body.readany()
-        except (TimeoutError, HttpProcessingError, web.RequestPayloadError):
+        except (TimeoutError, HttpProcessingError, RequestPayloadError):
             self.close()
 
     def answer_unread(self, fault: Fault) -> None:
@@ -236,7 +240,7 @@ class Incoming(RequestHandler):
         self._deaf = True
         body = self._body_under_way()
         if body is not None:
-            body.set_exception(web.RequestPayloadError(fault.message))
+            body.set_exception(RequestPayloadError(fault.message))
             return
         error = _ErrInfo(status=fault.status, exc=RefusedError(fault), message=fault.message)
         self._messages.append((error, EMPTY_PAYLOAD))
@@ -265,7 +269,7 @@ class Incoming(RequestHandler):
         if malformed and not body.is_eof() and body.exception() is None:
             refused = self._gate.refused
             why = refused.message if refused is not None else "neither a chunk nor an end"
-            body.set_exception(web.RequestPayloadError(why))
+            body.set_exception(RequestPayloadError(why))
 
 
 def _fault_of(malformed: _ErrInfo) -> Fault:

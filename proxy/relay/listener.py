@@ -11,7 +11,8 @@ import struct
 import time
 from typing import Any, Final, cast
 
-from aiohttp import HttpVersion11, web
+from aiohttp.http_writer import HttpVersion11
+from aiohttp.web_server import Server
 
 from proxy.journal.counters import Counter, Counters
 from proxy.relay import faults
@@ -52,7 +53,7 @@ class ClientConnection(Incoming):
         "stalled",
     )
 
-    def __init__(self, manager: web.Server, clients: Clients, counters: Counters, **options: Any) -> None:
+    def __init__(self, manager: Server, clients: Clients, counters: Counters, **options: Any) -> None:
         super().__init__(manager, head_bytes=clients.limits.head_bytes, known=clients.known_heads, **options)
         self._counters = counters.words
         self._clients = clients
@@ -236,7 +237,7 @@ class ClientConnection(Incoming):
         self.finish()
 
 
-class Listener(web.Server):
+class Listener(Server):
     """Makes a ClientConnection of each accepted socket."""
 
     def __init__(self, handler: Handler, *, clients: Clients, counters: Counters) -> None:

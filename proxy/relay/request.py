@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aiohttp import HttpVersion, StreamReader, web
 from aiohttp.http_parser import RawRequestMessage
+from aiohttp.http_writer import HttpVersion
+from aiohttp.streams import StreamReader
+from aiohttp.web_protocol import RequestPayloadError
 
 from proxy.relay.heads import RequestHead, Vouched
 from proxy.relay.known_heads import KnownHead
@@ -72,4 +74,4 @@ class Request:
     def _cancel(self, error: BaseException) -> None:
         """aiohttp: the client left; whoever reads the body must learn it."""
         if not self.content.is_eof():
-            self.content.set_exception(web.RequestPayloadError(f"the client left: {error}"))
+            self.content.set_exception(RequestPayloadError(f"the client left: {error}"))

@@ -7,8 +7,8 @@ import logging
 import time
 from typing import Final
 
-from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.web_protocol import RequestPayloadError
 
 from proxy.relay import faults
 from proxy.relay.body import Body, BodyRefusedError
@@ -49,7 +49,7 @@ class Upload:
             return
         except ConnectionError:
             return  # the client left: the call is being cancelled
-        except (HttpProcessingError, web.RequestPayloadError) as error:
+        except (HttpProcessingError, RequestPayloadError) as error:
             self._client.persistent = False
             self._passage.give_up(faults.BAD_REQUEST._replace(message=f"The body is malformed: {error}"))
             return
