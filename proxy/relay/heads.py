@@ -53,15 +53,14 @@ def _special_name(name: bytes) -> bytes:
     return lower
 
 
-def _named_by_connection(raw_headers: RawHeaders) -> frozenset[bytes]:
-    """Lower-case names of further fields that the Connection fields declare hop-by-hop."""
-    options = {
+def _connection_options(raw_headers: RawHeaders) -> frozenset[bytes]:
+    """What all Connection fields say, in lower case."""
+    return frozenset(
         option.strip().lower()
         for name, value in raw_headers
         if name.lower() == b"connection"
         for option in value.split(b",")
-    }
-    return frozenset(options - _NOT_NAMED)
+    )
 
 
 class Vouched(Enum):
@@ -83,6 +82,7 @@ class RequestHead:
         "_struck",
         "_traces_at",
         "_unsure",
+        "closes",
         "coding",
         "content_encoded",
         "expects_continue",
@@ -111,6 +111,7 @@ class RequestHead:
         self.length: int | None = None
         self.coding: bytes | None = None  # the transfer coding, lower case; several lines joined by commas
         self.content_encoded = self.expects_continue = self.upgrade = False
+        self.closes = False  # Connection says so, beside whatever else it says
         lines: list[bytes] = []
         self._lines = lines
         for name, value in raw_headers:
@@ -118,14 +119,23 @@ class RequestHead:
             if special is None:
                 special = _special_name(name)
             if special and not self._note(name, special, value):
-                if special == b"connection" and value not in _USUAL_CONNECTION:
-                    named = _named_by_connection(raw_headers)
-                    if named:
-                        rest = [field for field in raw_headers if field[0].lower() not in named | {b"connection"}]
-                        self.__init__(rest)  # type: ignore[misc] # rare: read again without the fields it names
-                        return
+                if special == b"connection" and not self._read_connection(value, raw_headers):
+                    return
                 continue
             lines.append(b"%b: %b\r\n" % (name, value))
+
+    def _read_connection(self, value: bytes, raw_headers: RawHeaders) -> bool:
+        """Note what a Connection field says. False: the whole head was read again, without the fields it names."""
+        if value in _USUAL_CONNECTION:
+            self.closes = self.closes or value == b"close"
+            return True
+        options = _connection_options(raw_headers)
+        named = options - _NOT_NAMED
+        if named:
+            rest = [field for field in raw_headers if field[0].lower() not in named | {b"connection"}]
+            self.__init__(rest)  # type: ignore[misc]
+        self.closes = b"close" in options
+        return not named
 
     def kept(self) -> bytes:
         """The lines for the journal, secrets struck out."""
@@ -295,7 +305,7 @@ class AnswerHead:
                 special = _special_name(name)
             if special and not self._note(name, special, value):
                 if special == b"connection" and value not in _USUAL_CONNECTION:
-                    named = _named_by_connection(headers)
+                    named = _connection_options(headers) - _NOT_NAMED
                 continue
             lines.append(b"%b: %b\r\n" % (name, value))
         if named:

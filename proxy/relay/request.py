@@ -60,7 +60,8 @@ class Request:
         self.method: str = message.method
         self.target: str = message.path  # raw; foreign bytes as surrogates
         self.version: HttpVersion = message.version
-        self.keep_alive = not message.should_close
+        # The parser keeps HTTP/1.0 that says both; RFC 9112 section 9.3: close comes first.
+        self.keep_alive = not (message.should_close or self.head.closes)
 
     def let_go_of_body(self) -> None:
         """The call is over: aiohttp need not read the rest of its body, nor meet its fault again."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.relay.conftest import MakeRelay
+from tests.relay.peer import connected
 
 from .recorder import GET, LAST, POST, Recorder, hold, passes, refused
 
@@ -38,6 +39,29 @@ CASES = {
     ),
     "control bytes": refused(GET + b"Connection: x\0y\r\n\r\n"),
 }
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        b"Connection: close, keep-alive\r\n",
+        b"Connection: keep-alive,  Close\r\n",
+        b"Connection: keep-alive\r\nConnection: close\r\n",
+        b"Connection: close\r\nConnection: keep-alive\r\n",
+        b"Connection: keep-alive, x-a\r\nX-A: 1\r\nConnection: close\r\n",  # found by bench.fuzz
+        b"Connection: close\r\nX-A: 1\r\nConnection: x-a\r\nConnection: keep-alive\r\n",
+    ],
+)
+@pytest.mark.parametrize("version", [b"1.0", b"1.1"])
+async def test_close_comes_before_keep_alive(make_relay: MakeRelay, version: bytes, fields: bytes) -> None:
+    async with Recorder() as upstream:
+        rig = await make_relay(upstream.port)
+        async with connected(rig.port) as peer:
+            peer.send(b"GET /x HTTP/%b\r\nHost: localhost\r\n%b\r\n" % (version, fields))
+            answer = await peer.answer()
+            assert await peer.closed()
+
+    assert answer.value(b"connection") == b"close"
 
 
 @pytest.mark.parametrize("cut", [0, 1, 7])
