@@ -181,6 +181,7 @@ class RelayHandler:
                     return error.fault
                 except (HttpProcessingError, RequestPayloadError) as error:
                     client.persistent = False
+                    error.__traceback__ = None  # see Request.forget_fault
                     return faults.BAD_REQUEST._replace(message=f"The body is malformed: {error}")
                 _note_model(call, body)
             else:

@@ -134,6 +134,7 @@ class Incoming(RequestHandler):
                 self.answer_unread(faults.INTERNAL)
             return False
         finally:
+            request.forget_fault()
             self._current_request = None
             self._request_in_progress = False
             if self._handler_waiter is not None:  # aiohttp's shutdown

@@ -218,6 +218,7 @@ class ClientConnection(Incoming):
         self._clients.gone(self, self.address)
         self._socket = None
         super().connection_lost(exc)
+        self._messages.clear()  # what came behind the last call: its bodies hold this connection
 
     def pause_writing(self) -> None:
         super().pause_writing()

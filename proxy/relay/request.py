@@ -69,6 +69,15 @@ class Request:
             self.content._exception = None
         self.content.feed_eof()
 
+    def forget_fault(self) -> None:
+        """Let go of the frames that met a fault of the body: they hold the body, and it the fault.
+
+        Only the collector would find them, and it comes seldom.
+        """
+        fault = self.content.exception()
+        if fault is not None:
+            fault.__traceback__ = None
+
     def _finish(self) -> None:
         """aiohttp: the handler is done."""
 

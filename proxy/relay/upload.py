@@ -52,6 +52,7 @@ class Upload:
         except (HttpProcessingError, RequestPayloadError) as error:
             self._client.persistent = False
             self._passage.give_up(faults.BAD_REQUEST._replace(message=f"The body is malformed: {error}"))
+            error.__traceback__ = None  # see Request.forget_fault; this task may outlive the request
             return
         except Exception:
             log.exception("upload_failed", extra={"call_id": call.notes.call_id})

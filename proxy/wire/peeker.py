@@ -42,7 +42,7 @@ class Peeker:
     """
 
     def __init__(self) -> None:
-        self._state: Callable[[bytes, int], int] = self._begin
+        self._state: Callable[[Peeker, bytes, int], int] = Peeker._begin  # unbound: else a cycle, for the collector
         self._base = 0  # offset in the body of the piece's first byte
         self._members = 0
         self._skipper = Skipper()
@@ -58,14 +58,14 @@ class Peeker:
         self._skipper.allow(len(piece))
         pos = 0
         while 0 <= pos < len(piece):
-            pos = self._state(piece, pos)
+            pos = self._state(self, piece, pos)
         if pos < 0:
-            self._state = self._broken
+            self._state = Peeker._broken
         self._base += len(piece)
 
     def result(self) -> Peek:
         """What was seen so far; whole once the body has ended."""
-        valid = self._state == self._end
+        valid = self._state is Peeker._end
         model, _, _ = self._values.get(b"model", (None, 0, 0))
         flag, _, _ = self._values.get(b"stream", (None, 0, 0))
         seen = Peek(
@@ -92,13 +92,13 @@ class Peeker:
         if piece[pos] != _OPEN:
             return -1
         self._object_start = self._base + pos + 1
-        self._state = self._first_key
+        self._state = Peeker._first_key
         return pos + 1
 
     def _first_key(self, piece: bytes, pos: int) -> int:
         pos = _past_space(piece, pos)
         if pos < len(piece) and piece[pos] == _CLOSE:
-            self._state = self._end
+            self._state = Peeker._end
             return pos + 1
         return self._key_begins(piece, pos)
 
@@ -111,14 +111,14 @@ class Peeker:
             return -1
         self._skipper.begin(_QUOTE)
         self._start_token(piece, pos, pos + 1, room=_MAX_KEY_BYTES)
-        self._state = self._in_key
+        self._state = Peeker._in_key
         return pos + 1
 
     def _in_key(self, piece: bytes, pos: int) -> int:
         end = self._skip(piece, pos)
         if not self._skipper.open:
             self._key = _plain_key(self._token())
-            self._state = self._colon
+            self._state = Peeker._colon
         return end
 
     def _colon(self, piece: bytes, pos: int) -> int:
@@ -127,7 +127,7 @@ class Peeker:
             return pos
         if piece[pos] != _COLON:
             return -1
-        self._state = self._value
+        self._state = Peeker._value
         return pos + 1
 
     def _value(self, piece: bytes, pos: int) -> int:
@@ -137,10 +137,10 @@ class Peeker:
         if piece[pos] in b'"[{':
             self._skipper.begin(piece[pos])
             self._start_token(piece, pos, pos + 1, room=_CAPTURED.get(self._key, -1))
-            self._state = self._in_string_or_nest
+            self._state = Peeker._in_string_or_nest
             return pos + 1
         self._start_token(piece, pos, pos, room=_MAX_SCALAR_BYTES)
-        self._state = self._in_scalar
+        self._state = Peeker._in_scalar
         return pos
 
     def _in_string_or_nest(self, piece: bytes, pos: int) -> int:
@@ -165,7 +165,7 @@ class Peeker:
             return pos
         if piece[pos] not in b",}":
             return -1
-        self._state = self._key_begins if piece[pos] == _COMMA else self._end
+        self._state = Peeker._key_begins if piece[pos] == _COMMA else Peeker._end
         return pos + 1
 
     def _end(self, piece: bytes, pos: int) -> int:
@@ -204,7 +204,7 @@ class Peeker:
         if self._key in _CAPTURED:
             self._values[self._key] = (self._token(), self._token_start, self._base + end)
         self._taken = []
-        self._state = self._comma
+        self._state = Peeker._comma
 
 
 def _past(pattern: re.Pattern[bytes], piece: bytes, pos: int) -> int:

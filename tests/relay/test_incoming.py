@@ -8,6 +8,7 @@ import socket
 
 import pytest
 
+from proxy.journal.counters import Counter
 from proxy.relay import incoming
 from proxy.relay.handler import RelayHandler
 from proxy.relay.listener import ClientConnection
@@ -17,7 +18,7 @@ from .conftest import MakeRelay
 from .peer import connected, request
 from .scripted import OK, Conn, Scripted, answers
 
-# What each ends a connection with.
+# What each ends a connection with; what is behind | comes when the call has begun.
 ENDS = {
     "malformed": b"GET /x HTTP/1.1\r\nHost : localhost\r\n\r\n",
     "malformed behind another": request("GET", "/x") + b"GET /x HTTP/1.1\r\nHost : localhost\r\n\r\n",
@@ -25,6 +26,9 @@ ENDS = {
     "two lengths": request("POST", "/x", "Content-Length: 1", "Content-Length: 2"),
     "too long": request("GET", "/x", "X: " + "x" * 40_000),
     "refused": b"GET /x HTTP/1.1\r\nHost: evil.example\r\n\r\n",
+    "malformed upload": request("PUT", "/x", "Transfer-Encoding: chunked") + b"3\r\nabc\r\n|zz\r\n",
+    "malformed held body": request("POST", "/api/chat", "Transfer-Encoding: chunked") + b"3\r\nabc\r\n|zz\r\n",
+    "others behind it": request("GET", "/x", "Connection: close") + request("PUT", "/x", "Transfer-Encoding: chunked"),
     "closing": request("GET", "/x", "Connection: close"),
     "nothing": b"",
 }
@@ -111,8 +115,12 @@ async def test_a_connection_that_is_over_is_free_without_the_collector(make_rela
         async with Scripted(answers(OK)) as server:
             rig = await make_relay(server.port)
             async with connected(rig.port) as peer:
-                if sent:
-                    peer.send(sent)
+                first, _, rest = sent.partition(b"|")
+                if first:
+                    peer.send(first)
+                    if rest:
+                        await rig.until(lambda: rig.count(Counter.CALLS) == 1)
+                        peer.send(rest)
                     await peer.answer()
                 else:
                     await rig.until(lambda: bool(rig.listener.connections))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import time
+import weakref
 from typing import Any
 
 import pytest
@@ -341,3 +342,13 @@ def test_more_members_than_any_request_has_are_given_up() -> None:
 
     assert peek_in([few]) == peek(few)
     assert peek_in([many]) == Peek(model="a", object_start=1)
+
+
+def test_a_peeker_is_free_when_nobody_holds_it() -> None:
+    """Without the collector, which comes seldom in a relay."""
+    peeker = Peeker()
+    peeker.feed(b'{"model":"m",')
+    held = weakref.ref(peeker)
+    del peeker
+
+    assert held() is None
