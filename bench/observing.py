@@ -95,7 +95,7 @@ def samples() -> dict[str, Sample]:
             request_body=streamed.request_body,
             answer_head=streamed.answer_head,
             answer_body=streamed.answer_body,
-            pieces=streamed.pieces,
+            pieces=tuple(streamed.pieces),
         ),
         "tools": Sample(request_head=_SDK_HEAD, request_body=_agents_turn(), answer_body=_calling()),
     }

@@ -11,7 +11,7 @@ import statistics
 import time
 from collections.abc import Callable
 
-from proxy.core.exchange import Exchange, Finished
+from proxy.core.exchange import Exchange, Finished, Pieces
 from proxy.observe.reading import read_call
 from proxy.wire.answers import read_meaning
 from proxy.wire.body import look_at
@@ -73,7 +73,7 @@ def exchange(body: bytes, content_type: bytes, request: bytes, pieces: int) -> E
         request_body=request,
         answer_head=b"Content-Type: " + content_type + b"\r\nDate: Sat, 21 Nov 2026 00:03:56 GMT\r\n",
         answer_body=body,
-        pieces=tuple((0.01 * i, n) for i, n in enumerate(sizes)),
+        pieces=Pieces.of((0.01 * i, n) for i, n in enumerate(sizes)),
     )
 
 

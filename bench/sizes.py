@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from proxy.core.exchange import Exchange, Finished
+from proxy.core.exchange import Exchange, Finished, Pieces
 from proxy.observe.reading import read_call
 
 LARGE = 40_000_000
@@ -77,7 +77,7 @@ def call(content_type: bytes, body: bytes, request: bytes = b'{"model":"m","stre
         request_body=request,
         answer_head=b"Content-Type: " + content_type + b"\r\n",
         answer_body=body,
-        pieces=tuple((0.001 * place, size) for place, size in enumerate(sizes)),
+        pieces=Pieces.of((0.001 * place, size) for place, size in enumerate(sizes)),
     )
 
 

@@ -6,6 +6,7 @@ All times of a call are seconds since `started`, from the monotonic clock of the
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
 import msgspec
@@ -83,10 +84,29 @@ class Finished(Started, kw_only=True, omit_defaults=True):
     answer_head_kept: int = 0  # when cut: length of the part before the gap
 
 
+class Pieces(msgspec.Struct, frozen=True):
+    """Each read of the upstream's body, in order."""
+
+    times_s: Sequence[float] = ()  # since the call's start
+    sizes: Sequence[int] = ()  # bytes
+
+    def __len__(self) -> int:
+        return len(self.sizes)
+
+    def __iter__(self) -> Iterator[tuple[float, int]]:
+        return zip(self.times_s, self.sizes, strict=True)
+
+    @classmethod
+    def of(cls, pairs: Iterable[tuple[float, int]]) -> Pieces:
+        """From (time, bytes) of each."""
+        pairs = list(pairs)
+        return cls([time_s for time_s, _ in pairs], [size for _, size in pairs])
+
+
 class Exchange(msgspec.Struct, frozen=True, kw_only=True):
     """One whole call. `request_head` and `answer_head` are `name: value` lines ended by CRLF, names and order
-    as sent, secrets struck out, without the first line. `pieces` is (seconds since start, bytes) of each read of
-    the upstream's body, in order; their sum is the upstream's whole body, of which `answer_body` keeps what fits.
+    as sent, secrets struck out, without the first line. The sum of `pieces` is the upstream's whole body, of which
+    `answer_body` keeps what fits.
     """
 
     finished: Finished
@@ -94,4 +114,4 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True):
     request_body: bytes = b""
     answer_head: bytes = b""
     answer_body: bytes = b""
-    pieces: tuple[tuple[float, int], ...] = ()
+    pieces: Pieces = Pieces()

@@ -146,22 +146,21 @@ class SegmentFollower:
     def _read_frames(self, found: Found, wanted: int, start: int, size: int) -> int:
         """Hand out the whole frames of one read at `start`. Gives the end of the last one."""
         content = self._pread(_READ_BYTES, start)
-        view, at = memoryview(content), 0
+        at, writer, salt = 0, self.directory.name, self._salt
         while len(found) < wanted and self._room > 0 and at + frames.HEAD_BYTES <= len(content):
-            length = frames.frame_length(view, at, salt=self._salt)
+            length = frames.frame_length(content, at, salt=salt)
             if length is None:
                 break
             if at + length > len(content):
                 if at or start + length > size:
                     break  # the next read begins with it; or it is not whole
                 content = self._pread(length, start)
-                view = memoryview(content)
                 if len(content) < length:
                     break
-            frame = frames.decode(view, at, length, salt=self._salt)
+            frame = frames.decode(content, at, length, salt=salt)
             if frame is None:
                 break
-            found.append((self.directory.name, frame))
+            found.append((writer, frame))
             self._room -= length
             at += length
         return start + at

@@ -18,7 +18,7 @@ from zlib import crc32
 
 import msgspec
 
-from proxy.core.exchange import Exchange, Finished, Started
+from proxy.core.exchange import Exchange, Finished, Pieces, Started
 from proxy.journal.segments import FRAME_MAGIC
 
 MAGIC: Final = FRAME_MAGIC
@@ -118,37 +118,36 @@ def encode_meta(kind: int, meta: bytes, salt: int) -> list[bytes]:
     return [b"".join((_CHECK.pack(MAGIC, crc32(rest, salt)), rest, meta))]
 
 
-def frame_length(buffer: bytes | memoryview, at: int, *, salt: int) -> int | None:
+def frame_length(content: bytes, at: int, *, salt: int) -> int | None:
     """Bytes of the whole frame whose head begins at `at`; None when no undamaged head is there.
 
-    `buffer` must hold at least HEAD_BYTES from `at` on.
+    `content` must hold at least HEAD_BYTES from `at` on.
     """
-    magic, check = _CHECK.unpack_from(buffer, at)
-    if magic != MAGIC or crc32(buffer[at + _CHECK.size : at + HEAD_BYTES], salt) != check:
+    magic, check = _CHECK.unpack_from(content, at)
+    if magic != MAGIC or crc32(content[at + _CHECK.size : at + HEAD_BYTES], salt) != check:
         return None
-    _kind, _crc, *lengths = _REST.unpack_from(buffer, at + _CHECK.size)
+    _kind, _crc, *lengths = _REST.unpack_from(content, at + _CHECK.size)
     total: int = HEAD_BYTES + sum(lengths)
     return total
 
 
-def decode(buffer: memoryview, at: int, length: int, *, salt: int) -> Frame | None:
+def decode(content: bytes, at: int, length: int, *, salt: int) -> Frame | None:
     """The frame at `at`, `length` as frame_length() told; None when its CRC says that it is damaged."""
-    kind, crc, *lengths = _REST.unpack_from(buffer, at + _CHECK.size)
+    kind, crc, *lengths = _REST.unpack_from(content, at + _CHECK.size)
     start = at + HEAD_BYTES
-    if not STARTED <= kind <= LOST or crc32(buffer[start : at + length], salt) != crc:
+    if not STARTED <= kind <= LOST or crc32(memoryview(content)[start : at + length], salt) != crc:
         return None
     sections = []
     for size in lengths:
-        sections.append(bytes(buffer[start : start + size]) if size else b"")
-        start += size
+        behind = start + size
+        sections.append(content[start:behind])
+        start = behind
     return Frame(kind, *sections)
 
 
-def _read_pieces(packed: bytes) -> tuple[tuple[float, int], ...]:
+def _read_pieces(packed: bytes) -> Pieces:
     count = len(packed) // _PIECE_BYTES
-    if not count:
-        return ()
     times, sizes = array("d"), array("I")
     times.frombytes(packed[: 8 * count])
     sizes.frombytes(packed[8 * count :])
-    return tuple(zip(times, sizes, strict=True))
+    return Pieces(times, sizes)

@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from proxy.core.exchange import Exchange
+from proxy.core.exchange import Exchange, Pieces
 from proxy.wire.headers import parse_head
 from proxy.wire.meaning import Unread
 from proxy.wire.unpacking import codings_of, unpack
@@ -49,9 +49,9 @@ class Looked(msgspec.Struct, frozen=True, kw_only=True):
             yield self.body[: self.gap_at], 0
             yield self.body[self.gap_at :], self.gap_bytes
 
-    def piece_ends(self, pieces: Sequence[tuple[float, int]]) -> Sequence[int]:
+    def piece_ends(self, pieces: Pieces) -> list[int]:
         """Offset behind each piece that the relay read."""
-        return self.ends if self.ends is not None else list(accumulate([size for _, size in pieces]))
+        return list(self.ends if self.ends is not None else accumulate(pieces.sizes))
 
 
 def look_at(exchange: Exchange, *, hidden: bytes | None = None) -> Looked:
@@ -94,10 +94,10 @@ def piece_of(ends: Sequence[int], offset: int) -> int | None:
     return place if place < len(ends) else None
 
 
-def _as_read(body: bytes, pieces: Sequence[tuple[float, int]]) -> Iterator[bytes]:
+def _as_read(body: bytes, pieces: Pieces) -> Iterator[bytes]:
     """The body cut as it was read; what no piece accounts for comes last."""
     start = 0
-    for _, size in pieces:
+    for size in pieces.sizes:
         yield body[start : start + size]
         start += size
     if start < len(body):

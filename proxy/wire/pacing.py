@@ -7,17 +7,16 @@ so gaps are between pieces that completed at least one token.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import repeat
 from math import ceil
 from operator import sub
 
 import msgspec
 
+from proxy.core.exchange import Pieces
 from proxy.wire.body import Looked, piece_of
 from proxy.wire.meaning import Mark, Meaning
-
-Pieces = Sequence[tuple[float, int]]
 
 
 class Pace(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,7 +34,7 @@ def pace_of(meaning: Meaning, looked: Looked, pieces: Pieces) -> Pace:
     """The call's pace."""
     if not pieces:
         return Pace()
-    first_byte_s = next((time for time, size in pieces if size), None)
+    first_byte_s = pieces.times_s[0] if pieces.sizes[0] else next((time_s for time_s, size in pieces if size), None)
     if meaning.first_token is None:
         return Pace(first_byte_s=first_byte_s)
     ends = looked.piece_ends(pieces)
@@ -58,25 +57,24 @@ def percentile(ascending: Sequence[float], q: float) -> float | None:
     return ascending[ceil(q * len(ascending)) - 1] if ascending else None
 
 
-def _gaps(offsets: Sequence[int], ends: Sequence[int], pieces: Pieces) -> list[float]:
+def _gaps(offsets: Sequence[int], ends: list[int], pieces: Pieces) -> list[float]:
     """Seconds between neighbouring pieces with tokens, sorted. offsets and ends ascend."""
-    places = _places(offsets, ends)
-    last = min(len(ends), len(pieces))
-    times = [pieces[place][0] for place in places if place < last]
-    gaps = sorted(map(sub, times[1:], times))
+    times_s = _times(offsets, ends, pieces.times_s[: len(ends)])
+    gaps = sorted(map(sub, times_s[1:], times_s))
     return gaps if not gaps or gaps[0] >= 0 else sorted(max(0.0, gap) for gap in gaps)
 
 
-def _places(offsets: Sequence[int], ends: Sequence[int]) -> Iterable[int]:
-    """Indexes of the pieces that the bytes before these offsets came with, each once, in order."""
+def _times(offsets: Sequence[int], ends: list[int], times_s: Sequence[float]) -> Sequence[float]:
+    """Of the pieces that the bytes before these offsets came with, each once, in order."""
     first = bisect_left(ends, offsets[0]) if offsets else 0
-    if list(ends[first : first + len(offsets)]) == list(offsets):  # a piece an event, as servers mostly send them
-        return range(first, first + len(offsets))
-    return dict.fromkeys(map(bisect_left, repeat(ends), offsets))
+    if ends[first : first + len(offsets)] == list(offsets):  # a piece an event, as servers mostly send them
+        return times_s[first : first + len(offsets)]
+    places = dict.fromkeys(map(bisect_left, repeat(ends), offsets))
+    return [times_s[place] for place in places if place < len(times_s)]
 
 
 def _time_of(mark: Mark | None, ends: Sequence[int], pieces: Pieces) -> float | None:
     if mark is None:
         return None
     place = piece_of(ends, mark.end)
-    return pieces[place][0] if place is not None and place < len(pieces) else None
+    return pieces.times_s[place] if place is not None and place < len(pieces) else None

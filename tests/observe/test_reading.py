@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from proxy.core.exchange import Exchange, Finished, Started
+from proxy.core.exchange import Exchange, Finished, Pieces, Started
 from proxy.observe.reading import interrupted_call, read_call
 from proxy.wire.routes import ROUTES
 from tests.wire.expecting import told
@@ -47,7 +47,7 @@ def chat(body: bytes, *, content_type: bytes = b"text/event-stream", **finished:
         request_body=b'{"model":"m","stream":true}',
         answer_head=b"Content-Type: " + content_type + b"\r\n",
         answer_body=body,
-        pieces=((0.5, len(body)),),
+        pieces=Pieces.of([(0.5, len(body))]),
     )
 
 
@@ -133,7 +133,7 @@ def test_times_come_from_the_piece_that_completed_the_event() -> None:
     """Event 1 is complete in the second piece, 2 and 3 in the third."""
     first, rest = token("a"), token("b") + token("c") + STOP + DONE
     pieces = ((0.1, 10), (0.25, len(first) - 10), (1.0, len(rest)))
-    record, _ = read_call(replace(chat(first + rest), pieces=pieces))
+    record, _ = read_call(replace(chat(first + rest), pieces=Pieces.of(pieces)))
     assert (record.first_byte_s, record.first_token_s, record.first_answer_token_s) == (0.1, 0.25, 0.25)
     assert (record.piece_gap_p50_s, record.piece_gap_max_s) == (0.75, 0.75)
 
@@ -142,7 +142,7 @@ def test_reasoning_is_a_first_token_but_no_answer() -> None:
     thought = b'data: {"choices":[{"index":0,"delta":{"reasoning":"hm"}}]}\n\n'
     body = thought * 2 + token("a") + STOP + DONE
     pieces = ((0.1, len(thought)), (0.2, len(thought)), (0.3, len(body) - 2 * len(thought)))
-    record, _ = read_call(replace(chat(body), pieces=pieces))
+    record, _ = read_call(replace(chat(body), pieces=Pieces.of(pieces)))
     assert (record.first_token_s, record.first_answer_token_s) == (0.1, 0.3)
 
 
@@ -151,7 +151,7 @@ def test_offsets_behind_a_gap_are_shifted() -> None:
     head, gap, tail = token("a") + b'data: {"cho', b"x" * 5000, b'ices":[]}\n\n' + token("z") + STOP + DONE
     exchange = chat(head + tail, answer_cut=len(gap), answer_head_kept=len(head))
     pieces = ((0.1, len(head)), (0.2, len(gap)), (0.9, len(tail)))
-    record, meaning = read_call(replace(exchange, pieces=pieces))
+    record, meaning = read_call(replace(exchange, pieces=Pieces.of(pieces)))
     assert (record.outcome, record.first_token_s) == ("ok", 0.1)
     assert record.piece_gap_max_s == pytest.approx(0.8)
     assert (meaning.text, meaning.unread, record.tokens_source, record.tool_calls) == ("az", "cut", "missing", None)
@@ -163,7 +163,7 @@ def test_a_packed_stream_is_timed_piece_by_piece() -> None:
     parts.append(packer.compress(STOP + DONE) + packer.flush())
     exchange = chat(b"".join(parts), content_type=b"text/event-stream\r\nContent-Encoding: gzip")
     pieces = tuple((0.1 * place, len(part)) for place, part in enumerate(parts, start=1))
-    record, meaning = read_call(replace(exchange, pieces=pieces))
+    record, meaning = read_call(replace(exchange, pieces=Pieces.of(pieces)))
     assert (meaning.text, record.outcome, record.completion_tokens) == ("abc", "ok", 3)
     assert record.first_token_s == pytest.approx(0.1)
     assert record.piece_gap_p50_s == pytest.approx(0.1)

@@ -98,7 +98,7 @@ async def test_a_whole_exchange(relay: Rig) -> None:
     assert (len(exchange.request_body), len(answer.body)) == (finished.request_bytes, finished.response_bytes)
     assert finished.sent_s is not None
     assert finished.headers_s is not None
-    assert 0 < finished.sent_s < finished.headers_s <= exchange.pieces[0][0] < finished.duration_s
+    assert 0 < finished.sent_s < finished.headers_s <= exchange.pieces.times_s[0] < finished.duration_s
     assert finished.overhead_s is not None
     assert 0 < finished.overhead_s < finished.duration_s
 

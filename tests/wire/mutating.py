@@ -9,7 +9,7 @@ from typing import Any, Final, get_args
 import msgspec
 from msgspec.structs import replace
 
-from proxy.core.exchange import Ending, Exchange
+from proxy.core.exchange import Ending, Exchange, Pieces
 
 _ENDINGS: Final = get_args(Ending)
 _KINDS: Final = ("ollama", "litellm", "openai", "auto", None)
@@ -32,7 +32,7 @@ def broken(chance: random.Random, exchange: Exchange) -> Exchange:
         request_body=mutated(chance, exchange.request_body),
         answer_head=mutated(chance, exchange.answer_head) if chance.random() < 0.3 else exchange.answer_head,
         answer_body=answer,
-        pieces=_cut(chance, len(answer)) if chance.random() < 0.3 else exchange.pieces,
+        pieces=Pieces.of(_cut(chance, len(answer))) if chance.random() < 0.3 else exchange.pieces,
     )
 
 

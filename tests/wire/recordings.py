@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from proxy.core.exchange import Ending, Exchange, Finished
+from proxy.core.exchange import Ending, Exchange, Finished, Pieces
 
 FOLDER = Path(__file__).parent.parent / "data" / "wire"
 SERVERS = ("ollama-0.33", "ollama-0.24", "litellm-1.106")
@@ -108,7 +108,7 @@ def exchange_of(recording: Recording, **changes: Any) -> Exchange:
         request_body=recording.request_body,
         answer_head=recording.answer_head,
         answer_body=recording.answer_body,
-        pieces=recording.pieces,
+        pieces=Pieces.of(recording.pieces),
     )
 
 

@@ -175,7 +175,7 @@ def _answered_s(observed: Observed, finished: Finished) -> float:
     exchange = observed.exchange
     if finished.ending != "complete" or exchange is None or finished.headers_s is None:
         return finished.duration_s
-    return exchange.pieces[-1][0] if exchange.pieces else finished.headers_s
+    return exchange.pieces.times_s[-1] if exchange.pieces else finished.headers_s
 
 
 def _tracestate(observed: Observed, started: Started) -> str:
