@@ -56,6 +56,9 @@ _BARE_OUTCOMES: Final[dict[str, Outcome]] = {
 # at 30 s only.
 BEHIND_S: Final = 10.0
 SCORED_BEHIND: Final = 16  # of these, one in so many is scored
+# As after an hour without an observer. Of what is left some thousands are scored; all would take three times as long.
+FAR_BEHIND_S: Final = 300.0
+SCORED_FAR_BEHIND: Final = 64
 
 
 class SignalMaker(Protocol):
@@ -150,10 +153,11 @@ class Interpreter:
         """Whether the call is one to catch up with, and not among those that are scored: the same ones when it is read
         again.
         """
-        ended_unix_s = record.started_unix_ns / 1e9 + (record.duration_s or 0.0)
-        if self._clock() - ended_unix_s < BEHIND_S:
+        behind_s = self._clock() - record.started_unix_ns / 1e9 - (record.duration_s or 0.0)
+        if behind_s < BEHIND_S:
             return False
-        return crc32(record.call_id.encode("utf-8", "replace")) % SCORED_BEHIND != 0
+        one_in = SCORED_BEHIND if behind_s < FAR_BEHIND_S else SCORED_FAR_BEHIND
+        return crc32(record.call_id.encode("utf-8", "replace")) % one_in != 0
 
     def _stamped(self, record: CallRecord) -> CallRecord:
         """The record with what the watcher knows of the model."""

@@ -138,14 +138,15 @@ def test_overload_that_scoring_less_ends_is_not_late() -> None:
     assert BEHIND_S < LATE_S / 2
 
 
-def test_of_a_backlog_some_answers_are_scored_and_the_rest_is_counted() -> None:
-    names = [f"{number:032x}" for number in range(1600)]
+@pytest.mark.parametrize(("age_s", "one_in"), [(11.0, 16), (299.0, 16), (301.0, 64), (3600.0, 64)])
+def test_of_a_backlog_some_answers_are_scored_and_the_rest_is_counted(age_s: float, one_in: int) -> None:
+    names = [f"{number:032x}" for number in range(3200)]
 
-    interpreter, scoring = observed_at(11.0, names)
-    _, again = observed_at(11.0, names)
+    interpreter, scoring = observed_at(age_s, names)
+    _, again = observed_at(age_s, names)
 
-    assert 60 < len(scoring.scored) < 140
-    assert len(scoring.scored) + len(scoring.left_out) == 1600
+    assert 0.6 < len(scoring.scored) * one_in / 3200 < 1.4
+    assert len(scoring.scored) + len(scoring.left_out) == 3200
     assert interpreter.unscored == len(scoring.left_out)
     assert scoring.scored == again.scored  # read again after a crash, a call fares as before
 

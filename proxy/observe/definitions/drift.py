@@ -29,7 +29,7 @@ ANSWER_FAULTS: Final = counter(
 )
 ANSWERS_UNSCORED: Final = counter(
     "sightglass_answers_unscored_total",
-    "Answers that were not scored, as the observer caught up with a backlog: one in sixteen is then.",
+    "Answers that were not scored, as the observer caught up with a backlog: one in 16 is then, one in 64 far behind.",
 )
 DRIFT_EVENTS: Final = counter(
     "sightglass_drift_events_total",
