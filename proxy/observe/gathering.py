@@ -97,10 +97,10 @@ class Gathered:
         """All that was read, as the journal's reader wants to have it released."""
         return Reading([], self.positions, self.ended, more=False)
 
-    def prepared_for(self, records: Iterable[CallRecord], sink: int) -> list[Any]:
-        """What the sink of that number prepared for these calls, those aside that it failed on."""
-        found = [self.prepared[record.call_id][sink] for record in records if record.call_id in self.prepared]
-        return [prepared for prepared in found if prepared is not _SINK_FAILED]
+    def prepared_for(self, records: Iterable[CallRecord]) -> list[list[Any]]:
+        """What each sink prepared for these calls, those aside that it failed on."""
+        found = [self.prepared[record.call_id] for record in records if record.call_id in self.prepared]
+        return [[one for one in of_sink if one is not _SINK_FAILED] for of_sink in zip(*found, strict=True)]
 
 
 class Gatherer:

@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from proxy.core.errors import LedgerError, LedgerUnavailable
 from proxy.core.remembered import RememberedTurn
@@ -211,10 +211,10 @@ class Pipeline:
             self._guards.note("ledger", ValueError("the ledger does not take the record"), call_id=call_id)
 
     def _deliver(self, gathered: Gathered, committed: Committed) -> None:
-        for number, sink in enumerate(self._sinks):
-            prepared: list[Any] = gathered.prepared_for(committed.records, number)
+        prepared = gathered.prepared_for(committed.records) or [[] for _ in self._sinks]
+        for sink, of_sink in zip(self._sinks, prepared, strict=True):
             try:
-                sink.deliver(prepared)
+                sink.deliver(of_sink)
             except Exception as error:
                 self._guards.note(sink.part, error)
 

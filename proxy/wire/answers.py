@@ -184,8 +184,8 @@ def _ndjson(looked: Looked) -> Iterator[tuple[bytes | None, int]]:
 
 def _settle(draft: Draft, dialect: Dialect, asked: Asked, litellm: LiteLLM | None) -> Meaning:
     text = foreign.clean_text("".join(draft.text))
-    reasoning = foreign.clean_text("".join(draft.reasoning))
-    refusal = foreign.clean_text("".join(draft.refusal))
+    reasoning = foreign.clean_text("".join(draft.reasoning)) if draft.reasoning else ""
+    refusal = foreign.clean_text("".join(draft.refusal)) if draft.refusal else ""
     said = bool(text or reasoning or refusal or draft.calls)
     tokens = TokenCounts()
     if draft.counts is not None:
@@ -212,7 +212,7 @@ def _settle(draft: Draft, dialect: Dialect, asked: Asked, litellm: LiteLLM | Non
         service_tier=draft.service_tier,
         system_fingerprint=draft.system_fingerprint,
         error=draft.error,
-        logprobs=_logprobs(draft),
+        logprobs=_logprobs(draft) if draft.logprob_count else None,
         durations=draft.durations,
         first_token=draft.first_token,
         first_answer_token=draft.first_answer_token,
@@ -223,7 +223,5 @@ def _settle(draft: Draft, dialect: Dialect, asked: Asked, litellm: LiteLLM | Non
     )
 
 
-def _logprobs(draft: Draft) -> Logprobs | None:
-    if not draft.logprob_count:
-        return None
+def _logprobs(draft: Draft) -> Logprobs:
     return Logprobs(count=draft.logprob_count, mean=draft.logprob_sum / draft.logprob_count)

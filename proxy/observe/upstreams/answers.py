@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -53,6 +54,7 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     quantization: str | None = None
 
 
+@lru_cache(maxsize=MODELS_MOST)
 def full_name(name: str) -> str:
     """A model's name as Ollama lists it: with its tag, without Ollama's own registry, in small letters."""
     name = name.strip().lower()

@@ -141,7 +141,10 @@ class ModelHistory:
         return later is not None and name in later
 
     def _at(self, at_s: float) -> _Loads | None:
-        return next((loads for loads in reversed(self._loads) if loads.first_s <= at_s), None)
+        for loads in reversed(self._loads):
+            if loads.first_s <= at_s:
+                return loads
+        return None
 
     @staticmethod
     def _saw(spans: list[Span], model: Installed, at_s: float, ahead_s: float) -> None:
