@@ -50,33 +50,18 @@ class Who(msgspec.Struct, frozen=True, gc=False):
         return _agree(self.user, other.user) and _agree(self.session, other.session)
 
 
-class Turn:
+class Turn(msgspec.Struct, eq=False, gc=False):
     """A remembered call."""
 
-    __slots__ = ("answered", "asked", "call_id", "calls_in", "continued", "conversation_id", "frame", "number", "who")
-
-    def __init__(
-        self,
-        call_id: str,
-        conversation_id: str,
-        number: int,
-        who: Who,
-        *,
-        asked: bytes,
-        answered: bytes | None,
-        frame: bytes,
-        calls_in: str | None = None,
-    ) -> None:
-        """calls_in: the call whose answer called the tools that the next request may bring results of."""
-        self.call_id = call_id
-        self.conversation_id = conversation_id
-        self.number = number
-        self.who = who
-        self.asked = asked
-        self.answered = answered
-        self.frame = frame
-        self.calls_in = calls_in
-        self.continued = False
+    call_id: str
+    conversation_id: str
+    number: int
+    who: Who
+    asked: bytes
+    answered: bytes | None
+    frame: bytes
+    calls_in: str | None = None  # the call whose answer called the tools that the next request may bring results of
+    continued: bool = False
 
     @property
     def after(self) -> bytes:
@@ -257,13 +242,17 @@ def _under(index: Index, key: bytes) -> Sequence[Turn]:
 
 
 def _add(index: Index, key: bytes, turn: Turn) -> None:
-    before = _under(index, key)
-    index[key] = (*before[1 - _SAME :], turn) if before else turn
+    before = index.get(key)
+    if before is None:
+        index[key] = turn
+    else:
+        index[key] = (*before[1 - _SAME :], turn) if isinstance(before, tuple) else (before, turn)
 
 
 def _drop(index: Index, key: bytes, turn: Turn) -> None:
-    rest = tuple(other for other in _under(index, key) if other is not turn)
-    if rest:
+    found = index.get(key)
+    if found is turn:
+        del index[key]
+    elif isinstance(found, tuple) and turn in found:
+        rest = tuple([other for other in found if other is not turn])
         index[key] = rest if len(rest) > 1 else rest[0]
-    else:
-        index.pop(key, None)
