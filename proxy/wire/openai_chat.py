@@ -56,15 +56,15 @@ def read_events(draft: Draft, payloads: Payloads) -> None:
     """Read events of a stream into the draft. May be called again with later events."""
     draft.streamed = True
     say, think, mark = draft.text.append, draft.reasoning.append, draft.token_ends.append
-    begun, answering = draft.first_token is not None, draft.first_answer_token is not None
+    plain, answering = draft.first_token is not None, draft.first_answer_token is not None
     index = draft.events - 1
     for data, end in payloads:
         index += 1
-        if begun:
+        if plain:
             try:
                 delta = _decode(data).choices[0].delta  # type: ignore[arg-type]
             except _UNUSUAL:
-                pass
+                plain = False  # most often what is behind the last token: each refusal costs twice a decode
             else:
                 thought = delta.reasoning or delta.reasoning_content
                 if thought:
@@ -82,7 +82,7 @@ def read_events(draft: Draft, payloads: Payloads) -> None:
         said = draft.object_of(data)
         if said is not None:
             _read_chunk(draft, said, index, end)
-            begun = draft.first_token is not None
+            plain = any(draft.text[-1:]) or any(draft.reasoning[-1:])  # words call for words
         elif draft.done:
             break
     draft.events = index + 1
@@ -123,11 +123,9 @@ def _said(data: bytes, probe: str) -> str | None:
         delta = _decode(data).choices[0].delta
     except _UNUSUAL:
         return None
-    told = {"text": delta.content, "reasoning": delta.reasoning, "more": delta.reasoning_content}
-    spoke = [word for word, text in told.items() if text]
-    if len(spoke) != 1 or told[spoke[0]] != probe:
+    if [text for text in (delta.content, delta.reasoning, delta.reasoning_content) if text] != [probe]:
         return None
-    return "text" if spoke[0] == "text" else "reasoning"
+    return "text" if delta.content else "reasoning"
 
 
 def read_whole(draft: Draft, said: dict[str, Any]) -> None:
