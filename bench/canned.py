@@ -100,9 +100,10 @@ _MESSAGES: Final = (
 )
 
 
-def plain_request(port: int) -> bytes:
-    """A chat call that is answered with PLAIN_BODY."""
-    return _request(f'{{"model":"{MODEL}",{_MESSAGES},"temperature":0.2}}', port=port)
+def plain_request(port: int, *, number: int = 0) -> bytes:
+    """A chat call that is answered with PLAIN_BODY. `number`: calls of different length, up to 16 bytes longer."""
+    more = " " * (number % 16)
+    return _request(f'{{"model":"{MODEL}",{_MESSAGES},"temperature":0.2{more}}}', port=port)
 
 
 def stream_request(port: int, *, pieces: int, gap_ms: int, ask_usage: bool) -> bytes:

@@ -149,12 +149,13 @@ class PlainLoad(Load):
 
     def __init__(self, options: argparse.Namespace) -> None:
         super().__init__(options)
-        self._request = canned.plain_request(options.port)
+        # No two calls in a row have the same head: their lengths differ, as those of conversations do.
+        self._requests = [canned.plain_request(options.port, number=number) for number in range(16)]
         self._latencies_s: list[float] = []
 
     def ready(self, connection: Connection) -> None:
         """Send the next call."""
-        connection.send(self._request)
+        connection.send(self._requests[self.answers % 16])
 
     def check(self, connection: Connection, answer: AnswerReader) -> str | None:
         """Compare, and take the latency."""

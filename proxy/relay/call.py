@@ -179,14 +179,18 @@ class Call:
                 error_code=error_code,
             ),
         )
+        self.forget_body()
+        self.answer_head = b""
+        self.notes.status = self.notes.upstream_status = None
+        self.headers_at = self.last_read_at = None
+
+    def forget_body(self) -> None:
+        """Nothing is kept of the answer's body so far."""
         self._answer.clear()
         self._answer_blocks.clear()
         self._answer_tail = None
         self._answer_bytes = self._tail_bytes = 0
         self._times, self._sizes = array("d"), array("I")
-        self.answer_head = b""
-        self.notes.status = self.notes.upstream_status = None
-        self.headers_at = self.last_read_at = None
 
     def finish(self, fault: Fault | None) -> None:
         """Append the finished frame; only the first time counts. None: the answer was passed on whole."""

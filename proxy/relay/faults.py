@@ -156,6 +156,13 @@ BETWEEN_BYTES_TIMEOUT: Final = Fault(
 BROKE_OFF: Final = Fault(
     "upstream_broke_off", 502, "api_error", "upstream_failed", "The upstream broke off inside its answer."
 )
+KEY_REPEATED: Final = Fault(
+    "upstream_key_repeated",
+    502,
+    "api_error",
+    "upstream_failed",
+    "The upstream's error repeats the key that Sightglass showed it, in a compressed body: it is held back.",
+)
 INTERNAL: Final = Fault(
     "internal_error", 500, "api_error", "proxy_failed", "Sightglass failed; its log says how. The upstream may be well."
 )

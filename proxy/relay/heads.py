@@ -267,13 +267,13 @@ class AnswerHead:
     """An upstream's head, read once: the lines for the client with our framing, and what we look at."""
 
     __slots__ = (
-        "_encoded",
         "_event_stream",
         "_framing_at",
         "_json",
         "_lines",
         "_struck",
         "chunked_in",
+        "coding",
         "framing",
         "from_litellm",
         "http_1_0_in",
@@ -293,7 +293,8 @@ class AnswerHead:
         self.length: int | None = None
         self.chunked_in = False
         self.request_id: bytes | None = None
-        self.from_litellm = self._event_stream = self._json = self._encoded = False
+        self.from_litellm = self._event_stream = self._json = False
+        self.coding: bytes | None = None  # of the content, lower case; several lines joined by commas
         self._framing_at = -1
         self._struck: list[tuple[int, bytes]] = []
         lines = [b"HTTP/1.1 %d %b\r\n" % (status, reason)]
@@ -317,12 +318,17 @@ class AnswerHead:
     @property
     def readable_events(self) -> bool:
         """Whether the body may hold events that we can read as it passes: SDKs take them under any type but JSON's."""
-        return not (self._json or self._encoded)
+        return not (self._json or self.encoded)
 
     @property
     def sealed_events(self) -> bool:
         """Whether the body is an event stream that is compressed: nothing can be taken out of it."""
-        return self._event_stream and self._encoded
+        return self._event_stream and self.encoded
+
+    @property
+    def encoded(self) -> bool:
+        """Whether the body is compressed, in whichever way."""
+        return self.coding not in (None, b"", b"identity")
 
     @property
     def until_close(self) -> bool:
@@ -389,7 +395,8 @@ class AnswerHead:
         elif special == b"x-request-id":
             self.request_id = value
         elif special == b"content-encoding":
-            self._encoded = value.strip().lower() not in (b"", b"identity")
+            coding = value.strip().lower()
+            self.coding = coding if self.coding is None else b"%b, %b" % (self.coding, coding)
         elif special == b"x-litellm-call-id":
             self.from_litellm = True
         elif special in SECRET:

@@ -23,7 +23,7 @@ from proxy.relay.client import Client
 from proxy.relay.connection import UpstreamConnection
 from proxy.relay.faults import Fault
 from proxy.relay.heads import AnswerHead
-from proxy.relay.key_filter import KeyFilter
+from proxy.relay.key_filter import KeyFilter, KeyRepeatedError, SealedError
 from proxy.relay.known_answers import KnownAnswers
 from proxy.wire.injection import UsageFilter, unasked_style
 
@@ -50,6 +50,7 @@ class Passage:
         "_injected",
         "_known",
         "_paused",
+        "_sealed",
         "_since",
         "_upstream",
         "answered",
@@ -81,6 +82,7 @@ class Passage:
         self._head: AnswerHead | None = None
         self._held: list[bytes] | None = None
         self._filter: UsageFilter | KeyFilter | None = None
+        self._sealed: SealedError | None = None
         self._injected = injected
         usual = not injected and upstream.key is None and client.persistent
         self._known = known if usual and not (client.head_only or client.http_1_0) else None
@@ -234,6 +236,16 @@ class Passage:
             out = self._filter.feed(body) if self._filter is not None else body
         if answer.complete and self._filter is not None:
             out += self._filter.flush()
+        if self._sealed is not None:
+            try:
+                opened = self._sealed.feed(out, complete=answer.complete)
+            except KeyRepeatedError:
+                self._call.forget_body()
+                self._fail(faults.KEY_REPEATED, None)
+                return
+            if opened is None:
+                return
+            out, self._sealed = opened, None
         if self._held is not None:
             held = self._take_held(out, complete=answer.complete)
             if held is None:
@@ -289,14 +301,17 @@ class Passage:
         if head.framing == "close" or not self._since:
             client.persistent = False  # or the body is still under way: nobody will read its rest
         self._chunked_in = head.chunked_in
-        self._by_chunk = head.chunked_in and head.framing == "chunked"  # a whole chunk may pass as it is
+        # A whole chunk may pass as it is.
+        self._by_chunk = head.chunked_in and head.framing == "chunked" and self._sealed is None
 
     def _hide_key(self, key: bytes, head: AnswerHead, *, in_body: bool) -> None:
         """Servers like to repeat a wrong key in their error: ours reaches neither the client nor the journal.
 
         The body of an answer that is no error passes as it is; what is kept of it lacks the key, too.
         """
-        if in_body:
+        if in_body and SealedError.opens(head.coding):
+            self._sealed = SealedError(key, head.coding or b"")
+        elif in_body:
             self._filter = KeyFilter(key)  # it keeps every length
         head.strike(key)
         self._call.hidden = key

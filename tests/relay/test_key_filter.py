@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import zlib
+from random import Random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.core.config import Journal
-from proxy.relay.key_filter import KeyFilter
+from proxy.relay.key_filter import KeyFilter, _unpacked
 
 from .conftest import MakeRelay
-from .peer import ask, chat
+from .peer import ask, chat, connected
 from .rig import upstream
 from .scripted import Scripted, answers
 
@@ -109,3 +112,80 @@ async def test_a_head_request_keeps_its_length(make_relay: MakeRelay) -> None:
         answer = await ask(rig.port, b"HEAD /v1/models HTTP/1.1\r\nHost: localhost\r\n\r\n")
 
     assert (answer.status, answer.value(b"content-length")) == (404, b"77")
+
+
+def packed(text: bytes, window: int) -> bytes:
+    packing = zlib.compressobj(wbits=window)
+    return packing.compress(text) + packing.flush()
+
+
+PACKED = [(b"gzip", 31), (b"GZIP ", 31), (b"x-gzip", 31), (b"deflate", 15), (b"deflate", -15)]
+TOLD = b'{"error":{"message":"Invalid key: %b"}}'
+
+
+@pytest.mark.parametrize(("coding", "window"), PACKED)
+@pytest.mark.parametrize("framing", ["length", "chunks", "close"])
+async def test_a_compressed_error_that_repeats_it_is_held_back(
+    make_relay: MakeRelay, coding: bytes, window: int, framing: str
+) -> None:
+    body = packed(TOLD % KEY, window)
+    head = b"HTTP/1.1 401 Unauthorized\r\nContent-Encoding: %b\r\nX-Told: %b\r\n" % (coding, KEY)
+    pieces = [body[:9], body[9:20], body[20:]]
+    if framing == "length":
+        raw = [head + b"Content-Length: %d\r\n\r\n" % len(body) + pieces[0], *pieces[1:]]
+    elif framing == "chunks":
+        raw = [head + b"Transfer-Encoding: chunked\r\n\r\n", *(b"%x\r\n%b\r\n" % (len(one), one) for one in pieces)]
+        raw.append(b"0\r\n\r\n")
+    else:
+        raw = [head + b"\r\n" + pieces[0], *pieces[1:]]
+    async with Scripted(answers(*raw, close=framing == "close")) as server:
+        rig = await make_relay((upstream(server.port, key=KEY.decode()),))
+        answer = await ask(rig.port, chat())
+        exchange = await rig.last()
+
+    assert (answer.status, answer.error["code"]) == (502, "upstream_key_repeated")
+    assert KEY not in answer.raw_head + answer.body + exchange.answer_head
+    assert exchange.answer_body == b""
+    finished = exchange.finished
+    assert (finished.status, finished.upstream_status, finished.ending) == (502, 401, "upstream_failed")
+
+
+@pytest.mark.parametrize(("coding", "window"), PACKED)
+@pytest.mark.parametrize("chunks", [False, True])
+async def test_other_compressed_errors_pass_as_they_are(
+    make_relay: MakeRelay, coding: bytes, window: int, *, chunks: bool
+) -> None:
+    body = packed(TOLD % b"sk-another", window)
+    head = b"HTTP/1.1 401 Unauthorized\r\nContent-Encoding: %b\r\n" % coding
+    if chunks:
+        raw = [head + b"Transfer-Encoding: chunked\r\n\r\n", b"%x\r\n%b\r\n" % (len(body), body), b"0\r\n\r\n"]
+    else:
+        raw = [head + b"Content-Length: %d\r\n\r\n" % len(body), body]
+    async with Scripted(answers(*raw)) as server:
+        rig = await make_relay((upstream(server.port, key=KEY.decode()),))
+        async with connected(rig.port) as peer:
+            got = [await peer.ask(chat()) for _ in range(2)]
+        exchanges = await rig.ended(2)
+
+    assert [(one.status, one.body) for one in got] == [(401, body)] * 2
+    assert [exchange.answer_body for exchange in exchanges] == [body] * 2
+    assert server.connections == 1
+
+
+async def test_an_error_that_is_long_or_compressed_in_another_way_is_not_held(make_relay: MakeRelay) -> None:
+    long = packed(Random(1).randbytes(200_000) + KEY, 31)
+    for coding, body in ((b"gzip", long), (b"br", TOLD % b"x"), (b"gzip, gzip", TOLD % b"x"), (b"gzip", b"no gzip")):
+        raw = b"HTTP/1.1 500 No\r\nContent-Encoding: %b\r\nContent-Length: %d\r\n\r\n%b" % (coding, len(body), body)
+        async with Scripted(answers(raw)) as server:
+            rig = await make_relay((upstream(server.port, key=KEY.decode()),))
+            answer = await ask(rig.port, chat())
+
+        assert (answer.status, answer.body) == (500, body)
+
+
+def test_little_that_unpacks_to_much_is_unpacked_to_a_bound() -> None:
+    bomb = packed(b"0" * 50_000_000 + KEY, 31)
+
+    assert len(bomb) < 64 * 1024
+    assert len(_unpacked(bomb, 31)) == 256 * 1024
+    assert _unpacked(packed(b"a", 31) + packed(KEY, 31), 31) == b"a" + KEY
