@@ -16,6 +16,7 @@ from bench.drift.material import Materials, read_materials
 from bench.drift.stream import Base, bases
 from bench.drift.traffic import KINDS
 from bench.drift.trial import Calm, Found, Plan, run
+from proxy.analyse.drift import priors
 
 DATA: Final = Path("../shared/drift-data")
 _materials: Materials | None = None
@@ -30,6 +31,8 @@ def main() -> None:
         contenders, options.calm or (1500 if options.quick else 3000), 1 if options.quick else 2,
         frozenset(filter(None, options.faults.split(","))),
     )  # fmt: skip
+    if options.priors is not None:
+        priors.PRIORS = priors.read(options.priors)
     global _materials
     _materials = read_materials(options.data, options.split, options.fold)
     traffics = tuple(kind for kind in KINDS if kind in options.traffics.split(","))
@@ -80,6 +83,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--split", choices=("tune", "validate", "models", "all"), default="tune")
     parser.add_argument("--fold", type=int, default=0, help="another split for each number")
     parser.add_argument("--apart", action="store_true", help="the first 150 answers are to other prompts than the rest")
+    parser.add_argument("--priors", type=Path, help="of `bench.drift.learn`, instead of those of all models")
     parser.add_argument("--quick", action="store_true", help="a first look, within two minutes")
     parser.add_argument("--jobs", type=int, default=max((os.cpu_count() or 2) - 1, 1), help="processes")
     parser.add_argument("--seeds", type=int, help="streams of each base")

@@ -108,7 +108,8 @@ def explained(directory: Path, event_id: int) -> Iterator[str]:
     elif event.kind == "drift_baseline":
         yield f"  Baseline {told.get('version')} is learned."
     else:
-        yield f"  Against baseline {told.get('version')}."
+        answers = f", of {told['baseline_answers']} answers" if "baseline_answers" in told else ""
+        yield f"  Against baseline {told.get('version')}{answers}."
     for signal in told.get("signals", ()):
         yield f"    {_moved(signal, share=told.get('kind') == 'share')}"
     if event.kind == "drift_raised":

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from bench.drift import intervals, spoiling
@@ -17,6 +18,8 @@ from bench.drift.material import read_materials
 from bench.drift.stream import AFTER, WARM_UP, Base, Source, bases
 from bench.drift.traffic import KINDS, Moment
 from bench.drift.trial import Plan, run
+from proxy.analyse.drift import priors
+from proxy.observe.quality.signals import PLACE
 
 _TURBO = "gpt-3.5-turbo-1106"
 _MODELS = ("llama-2-70b", "llama-2-13b", "vicuna-13b", "vicuna-7b", _TURBO, f"{_TURBO}_concise", f"{_TURBO}_verbose")
@@ -179,6 +182,24 @@ def test_the_bench_prints_its_tables(data):
 
     assert "| false alarms per 10,000 answers | <= 0.5 |" in done.stdout
     assert "| refusal 100 % |" in done.stdout
+
+
+def test_priors_are_learned_and_taken_up(data, tmp_path):
+    learned = tmp_path / "priors.npz"
+    command = [sys.executable, "-m", "bench.drift.learn", "--data", str(data), "--out", str(learned)]
+    assert "7 models" in subprocess.run(command, capture_output=True, text=True, timeout=100, check=True).stdout
+
+    moves, likeness = priors.read(learned)
+
+    longer = PLACE["log_chars"]  # what the models differ in
+    assert moves[longer, longer] > 4 * moves.diagonal().mean()
+    assert (moves == moves.T).all()
+    assert np.linalg.eigvalsh(moves).min() > -1e-3
+    assert (likeness.diagonal() == 1).all()
+
+    bench = [sys.executable, "-m", "bench.drift", "--data", str(data), "--quick", "--jobs", "1", "--models", "1"]
+    bench += ["--contenders", "sightglass", "--traffics", "bursty", "--faults", "hard", "--priors", str(learned)]
+    assert "| sightglass |" in subprocess.run(bench, capture_output=True, text=True, timeout=100, check=True).stdout
 
 
 def test_scores_are_ranked_against_win_rates(data):

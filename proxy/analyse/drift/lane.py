@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from typing import Any, Final
 
 import msgspec
 import numpy as np
 
-from proxy.analyse.drift.detector import Detector, Moved, Sample, Told
+from proxy.analyse.drift.detector import Detector
+from proxy.analyse.drift.told import Moved, Sample, Told
 from proxy.analyse.drift.tuning import DEFAULT
 from proxy.core.config import Drift
 from proxy.core.event import DriftKind, Event
@@ -43,7 +44,8 @@ class LaneState(msgspec.Struct, frozen=True, kw_only=True):
 class Lane:
     """Feeds its detector with rows of the ledger."""
 
-    def __init__(self, first: StoredSignals, settings: Drift, version: int) -> None:
+    def __init__(self, first: StoredSignals, settings: Drift, version: int, grown: int | None = None) -> None:
+        """grown: answers that the baseline had reached when an alarm ended its growth; None = it may grow."""
         self.first = first
         self.version = version
         self.began_unix_ns = first.started_unix_ns
@@ -53,11 +55,14 @@ class Lane:
             DEFAULT, warm_up=settings.warm_up_answers, latency_tolerance=settings.latency_tolerance
         )
         self.detector = Detector(LEAST_BUDGET, tuning)
+        if grown is not None:
+            self.detector.grows_to = grown
 
-    def feed(self, stored: StoredSignals) -> list[Told]:
-        """What this answer showed."""
+    def steps(self, stored: StoredSignals) -> Generator[None, None, list[Told]]:
+        """What this answer showed, a step at a time; as Detector.steps."""
         self.calls.append(stored.call_id)
-        return _exact(self, stored) + self.detector.feed(sample_of(stored))
+        exact = _exact(self, stored)
+        return exact + (yield from self.detector.steps(sample_of(stored)))
 
     def stand(self, subjects: Iterable[str]) -> None:
         """Have these alarms stand, and no others: they were told, and so nothing is told twice or forgotten."""
@@ -125,6 +130,8 @@ def event_of(number: int, lane: Lane, stored: StoredSignals, told: Told) -> Even
             for signal in told.signals[:5]
         ],
     }  # fmt: skip
+    if told.event == "raised" and lane.detector.learned:
+        details["baseline_answers"] = lane.detector.baseline_answers
     for name in ("digest", "trace_id", "span_id"):
         if (value := getattr(stored, name)) is not None:
             details[name] = value

@@ -15,14 +15,17 @@ import numpy as np
 import numpy.typing as npt
 
 from proxy.analyse.drift import runs
+from proxy.analyse.drift.priors import Priors
 from proxy.analyse.drift.topics import Topics
 
 Matrix = npt.NDArray[Any]
 
 STEP: Final = 4  # answers that are taken in at once: for numpy one row costs as much as five
 LENGTHS: Final = np.array([4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024])
+REGAIN: Final = 100  # answers after which what a longer baseline is worth is reckoned anew
 _STARTS: Final = np.log(np.diff(LENGTHS, prepend=0))
 _IN_STEPS: Final = LENGTHS // STEP
+_LENGTHS: Final = LENGTHS[:, None].astype(np.float32)
 _RING: Final = 257  # steps
 _LONG: Final = 11  # place of a length over which most of what lasts has passed
 _WANDERS: Final = 1.5  # variance of a mean over so many prompts, in that of independent ones
@@ -33,11 +36,17 @@ _AROUND: Final = 3  # directions on each side whose spreads are averaged
 
 
 class Sums:
-    """Sums of the last n rows, for each n of LENGTHS."""
+    """Sums of the last n rows, for each n of LENGTHS, less what they would be if they were as all before them."""
 
-    def __init__(self, width: int) -> None:
-        self._totals = np.zeros((_RING, width), np.float32)
+    def __init__(self, first: Matrix, count: int, most: int) -> None:
+        """first: the sum of the first rows, so many; most: rows that the last ones are ever compared with."""
+        self._totals = np.zeros((_RING, len(first)), np.float32)
+        self._totals[0] = first
+        self._first = count
         self._steps = self._forgotten = 0
+        self._until = max(most - count, 0) // STEP  # step up to which rows count as what was before
+        self._mean: Matrix | None = None  # up to there; None: not yet there
+        self._look_back(0)
         self.count = 0
 
     def add(self, rows: Matrix) -> None:
@@ -46,16 +55,46 @@ class Sums:
         self._steps += 1
         self.count += len(rows)
         np.add(before, rows.sum(0), out=self._totals[self._steps % _RING])
+        self._look_back(self._steps)
 
     def forget(self) -> None:
         """No answer so far counts in later sums, but there is always one."""
         self._forgotten = self._steps - 1
 
+    def freeze(self, ago: int) -> None:
+        """The last answers, so many, and later ones are no part of what others are compared with."""
+        until = max(self._steps - -(-ago // STEP), self._steps - _RING + 1, 0)
+        if until < self._until:
+            self._until = until
+            self._look_back(until)
+
+    @property
+    def growing(self) -> bool:
+        """Whether what a sum is compared with may still change."""
+        return self._steps <= self._until + _RING
+
+    def compared(self) -> Matrix:
+        """For each of LENGTHS, how many rows its sum is compared with."""
+        compared: Matrix = self._first + STEP * np.clip(self._steps - _IN_STEPS, 0, self._until)
+        return compared
+
     def last(self) -> Matrix:
         """Lengths x width; only as many lengths as there were answers."""
         steps = _IN_STEPS[: np.searchsorted(_IN_STEPS, self._steps - self._forgotten, side="right")]
-        last: Matrix = self._totals[self._steps % _RING] - self._totals[(self._steps - steps) % _RING]
+        since = self._steps - steps
+        before = self._totals[since % _RING]
+        last: Matrix = self._totals[self._steps % _RING] - before
+        fixed = 0 if self._mean is None else int(np.count_nonzero(since > self._until))
+        if fixed and self._mean is not None:
+            last[:fixed] -= _LENGTHS[:fixed] * self._mean
+        if fixed < len(steps):
+            weights = _LENGTHS[fixed : len(steps)] / (self._first + STEP * since[fixed:, None])
+            last[fixed:] -= weights.astype(np.float32) * before[fixed:]
         return last
+
+    def _look_back(self, step: int) -> None:
+        if step == self._until:
+            self._mean = self._totals[step % _RING] / np.float32(max(self._first + STEP * step, 1))
 
 
 class Joint:
@@ -73,12 +112,16 @@ class Joint:
         """
         self.shortest = int(np.searchsorted(LENGTHS, shortest))
         self.basis, self.moves, self.noise = basis, moves, noise
-        lengths = LENGTHS[:, None, None]
-        spread = noise[:, None, :] * (1 + lengths / count)
-        wide = np.array(scales)[:, None] * moves
-        self._gain = (0.5 * wide / (spread * (spread + lengths * wide))).astype(np.float32)
-        self._cost = 0.5 * np.log1p(lengths * wide / spread).sum(-1)
+        self._wide = np.array(scales)[:, None] * moves
         self._basis = basis.astype(np.float32)
+        self.weigh(np.full(len(LENGTHS), count))
+
+    def weigh(self, compared: Matrix) -> None:
+        """compared: for each length, how many answers its sum is compared with."""
+        lengths = LENGTHS[:, None, None]
+        spread = self.noise[:, None, :] * (1 + lengths / compared[:, None, None])
+        self._gain = (0.5 * self._wide / (spread * (spread + lengths * self._wide))).astype(np.float32)
+        self._cost = 0.5 * np.log1p(lengths * self._wide / spread).sum(-1)
 
     def turn(self, scores: Matrix) -> Matrix:
         """The scores of some answers along the directions; an odd one counts for no more than others."""
@@ -93,7 +136,7 @@ class Joint:
 
 def joint_of_answers(
     scores: Matrix,
-    prior: Matrix,
+    prior: Priors,
     scales: tuple[float, ...],
     topics: Topics,
     *,
@@ -105,27 +148,27 @@ def joint_of_answers(
 
     wander: how much more than `topics` tell a mean may wander; runs are longer at times, topics finer than ours.
     """
-    white = _white(scores, shrink)
-    moves, turned = np.linalg.eigh(white.T @ prior @ white)
-    basis = white @ turned
+    basis, moves = _basis(scores, prior, shrink)
     spread = _held_out_spread(scores, prior, shrink, block)
     noise = spread + wander * topics.runs(LENGTHS)[:, None] * topics.between(_bounded(scores @ basis))
     return Joint(basis, np.maximum(moves, 0.0), noise, scales, len(scores))
 
 
 def joint_of_prompts(
-    scores: Matrix, prior: Matrix, scales: tuple[float, ...], *, shrink: float, wander: float
+    scores: Matrix, apart: Matrix, scales: tuple[float, ...], *, floor: float, shrink: float, wander: float
 ) -> Joint:
     """The same of prompts, which come in runs and swing over the day: some directions last, and there means wander.
 
+    apart: covariance of moves when the mix of prompts changes; floor: variance of moves in any direction besides.
+
     Those directions are taken as they are, the prior's in what is left.
     """
-    white = _white(scores, shrink)
+    white = _white(scores, shrink, np.eye(scores.shape[1]))
     turned = _bounded(scores @ white)
     alike = runs.likeness(turned)
     lasting, lasts = runs.lasting(alike, len(scores))
     left = np.linalg.svd(lasting, full_matrices=True)[0][:, lasting.shape[1] :]
-    prior = white.T @ prior @ white
+    prior = white.T @ (apart + floor * np.eye(len(apart))) @ white
     others = left @ np.linalg.eigh(left.T @ prior @ left)[1]
     rotation = np.concatenate([lasting, others], axis=1)
     moves = (rotation * (prior @ rotation)).sum(0)
@@ -142,15 +185,18 @@ class Single:
     def __init__(
         self, scores: Matrix, weights: Matrix, scales: tuple[float, ...], topics: Topics, *, block: int, wander: float
     ) -> None:
-        count = len(scores)
         self.spread = spread_of(scores, block, weights)
+        self._noise = self.spread + wander * topics.runs(LENGTHS)[:, None, None] * topics.between(scores)
+        self._wide = np.array(scales)[:, None]
+        self._log_weight = np.log(np.maximum(weights, 1e-9) / np.maximum(weights, 1e-9).sum()) - math.log(len(scales))
+        self.weigh(np.full(len(LENGTHS), len(scores)))
+
+    def weigh(self, compared: Matrix) -> None:
+        """As Joint.weigh."""
         lengths = LENGTHS[:, None, None]
-        wandering = topics.runs(LENGTHS)[:, None, None] * topics.between(scores)
-        noise = (self.spread + wander * wandering) * (1 + lengths / count)
-        wide = np.array(scales)[:, None] * np.ones(scores.shape[1])
-        log_weight = np.log(np.maximum(weights, 1e-9) / np.maximum(weights, 1e-9).sum()) - math.log(len(scales))
-        self._gain = (0.5 * wide / (noise * (noise + lengths * wide))).astype(np.float32)
-        self._cost = (0.5 * np.log1p(lengths * wide / noise) - log_weight).astype(np.float32)
+        noise = self._noise * (1 + lengths / compared[:, None, None])
+        self._gain = (0.5 * self._wide / (noise * (noise + lengths * self._wide))).astype(np.float32)
+        self._cost = (0.5 * np.log1p(lengths * self._wide / noise) - self._log_weight).astype(np.float32)
 
     def evidence(self, sums: Matrix) -> Matrix:
         """Logarithm of the e-value of each length."""
@@ -169,16 +215,22 @@ def _bounded(turned: Matrix) -> Matrix:
     return bounded
 
 
-def _white(scores: Matrix, shrink: float) -> Matrix:
-    """A basis in which the scores are uncorrelated with variance 1. shrink: their covariance, towards none."""
-    width = scores.shape[1]
-    likeness = (1 - shrink) * (scores.T @ scores / len(scores)) + shrink * np.eye(width)
+def _basis(scores: Matrix, prior: Priors, shrink: float) -> tuple[Matrix, Matrix]:
+    """Directions in which neither scores nor moves go along, and the variance of moves along each."""
+    white = _white(scores, shrink, prior.likeness)
+    moves, turned = np.linalg.eigh(white.T @ prior.moves @ white)
+    return white @ turned, moves
+
+
+def _white(scores: Matrix, shrink: float, target: Matrix) -> Matrix:
+    """A basis in which the scores are uncorrelated with variance 1. shrink: their covariance, towards the target."""
+    likeness = (1 - shrink) * (scores.T @ scores / len(scores)) + shrink * target
     values, vectors = np.linalg.eigh(likeness)
     white: Matrix = vectors / np.sqrt(np.maximum(values, 1e-3))
     return white
 
 
-def _held_out_spread(scores: Matrix, prior: Matrix, shrink: float, block: int) -> Matrix:
+def _held_out_spread(scores: Matrix, prior: Priors, shrink: float, block: int) -> Matrix:
     """Long-run variance along each direction, on answers that the directions were not made from.
 
     Directions of little variance look quieter on the answers that they were found on than they are.
@@ -189,8 +241,7 @@ def _held_out_spread(scores: Matrix, prior: Matrix, shrink: float, block: int) -
         return found
     for fold in range(_FOLDS):
         inside = slice(fold * size, (fold + 1) * size)
-        white = _white(np.delete(scores, np.s_[inside], axis=0), shrink)
-        turned = _bounded(scores[inside] @ (white @ np.linalg.eigh(white.T @ prior @ white)[1]))
+        turned = _bounded(scores[inside] @ _basis(np.delete(scores, np.s_[inside], axis=0), prior, shrink)[0])
         means = turned[: size // block * block].reshape(size // block, block, turned.shape[1]).mean(1)
         found += 0.5 * (block * (means**2).mean(0) + (turned**2).mean(0)) / _FOLDS
     around = np.convolve(np.pad(found, _AROUND, mode="edge"), np.full(2 * _AROUND + 1, 1 / (2 * _AROUND + 1)), "valid")

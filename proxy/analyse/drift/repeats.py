@@ -30,7 +30,9 @@ class Repeats:
         self._seen = 0
         self.had: Counter[str] = Counter()  # faults of the baseline, as they are counted
         known = list(first)
-        self._usual = sum(self._before(key) > 0 for key, _ in known) > _USUAL * len(known)
+        before = [self._before(key) for key, _ in known]
+        self._usual = sum(count > 0 for count in before) > _USUAL * len(known)
+        self.weights = [self._weight(count) for count in before]  # of the baseline's answers
         self._seen = 0
         for key, faults in known:
             self._seen += 1
@@ -38,8 +40,7 @@ class Repeats:
 
     def weight(self, key: bytes) -> float:
         """Of the next answer, in (0, 1]."""
-        before = self._before(key)
-        return 1.0 if self._usual else math.sqrt(before + 1) - math.sqrt(before)
+        return self._weight(self._before(key))
 
     def fresh(self, key: bytes, faults: frozenset[str]) -> set[str]:
         """Those that the same prompt did not bring lately; notes that it does now. Called after `weight`."""
@@ -54,6 +55,9 @@ class Repeats:
             since = self._seen - _FAULTS_WITHIN
             self._faulty = {pair: at for pair, at in self._faulty.items() if at >= since}
         return found
+
+    def _weight(self, before: int) -> float:
+        return 1.0 if self._usual else math.sqrt(before + 1) - math.sqrt(before)
 
     def _before(self, key: bytes) -> int:
         """How often it was among the last ones; takes it in."""

@@ -7,8 +7,9 @@ from typing import Any
 
 import msgspec
 
-from proxy.analyse.drift.detector import Detector, EventWord, Kind, Moved, Sample, Told
+from proxy.analyse.drift.detector import Detector
 from proxy.analyse.drift.severity import Severity
+from proxy.analyse.drift.told import EventWord, Kind, Moved, Sample, Told
 from proxy.analyse.drift.tuning import DEFAULT, Tuning
 from proxy.observe.quality.answer import Answer
 from proxy.observe.quality.reference import References

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
-    from proxy.analyse.drift.detector import Moved
+    from proxy.analyse.drift.told import Moved
 
 Severity = Literal["none", "low", "medium", "high"]
 

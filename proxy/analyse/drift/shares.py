@@ -25,24 +25,39 @@ class Share:
 
     def __init__(self, had: int, of: int) -> None:
         """had: how many of the baseline's answers had it."""
-        self.had, self.of = had, of
-        self._bad, self._good = had + _PRIOR[0], of - had + _PRIOR[1]
-        self.base = self._bad / (self._bad + self._good)
-        rates = self.base + np.array(_RISES) * (1 - self.base)
-        self._rises = np.log(rates), np.log1p(-rates)
+        self._first = had, of
+        self._gone = 0  # faulty answers that lie behind the horizon
         self.at: deque[int] = deque()
         self.evidence, self.since = 0.0, 0
+        self._learn(had, of)
+
+    def grow(self, count: int) -> None:
+        """What lies behind the horizon was sound enough to be learned from. count: of answers since the baseline."""
+        self._drop(count)
+        had, of = self._first
+        self._learn(had + self._gone, of + max(count - HORIZON, 0))
 
     def feed(self, count: int) -> None:
         """An answer with the fault. count: of answers since the baseline, this one included."""
         self.at.append(count)
-        while self.at[0] <= count - HORIZON:
-            self.at.popleft()
+        self._drop(count)
         self._weigh(count)
 
     def recent(self, count: int, last: int) -> float:
         """Share among the last answers."""
         return sum(at > count - last for at in self.at) / max(min(last, count), 1)
+
+    def _learn(self, had: int, of: int) -> None:
+        self.had, self.of = had, of
+        self._bad, self._good = had + _PRIOR[0], of - had + _PRIOR[1]
+        self.base = self._bad / (self._bad + self._good)
+        rates = self.base + np.array(_RISES) * (1 - self.base)
+        self._rises = np.log(rates), np.log1p(-rates)
+
+    def _drop(self, count: int) -> None:
+        while self.at and self.at[0] <= count - HORIZON:
+            self.at.popleft()
+            self._gone += 1
 
     def _weigh(self, count: int) -> None:
         """Over all starts that a faulty answer begins; the starts before each, up to the last one, stand with it."""

@@ -10,14 +10,15 @@ from __future__ import annotations
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any, Final, Protocol
 
 import numpy as np
 
-from proxy.analyse.drift.detector import Told
+from proxy.analyse.drift.detector import full_length
 from proxy.analyse.drift.known import Known, KnownLanes, lane_of
 from proxy.analyse.drift.lane import LEAST_BUDGET, Lane, LaneState, event_of
+from proxy.analyse.drift.told import Told
 from proxy.core.config import Drift
 from proxy.core.event import Event
 from proxy.observe.guards import Guards, Part
@@ -175,26 +176,32 @@ class DriftWatch:
     def _see(self, ledger: DriftLedger, stored: StoredSignals) -> Iterator[None]:
         number = stored.row.lane
         known = self._known.of(number)
-        while (lane := self._lanes.get(number)) is None:
+        while True:
+            lane = self._lanes.get(number)
+            if lane is not None:
+                found = yield from self._fed(number, lane, stored)
+                if self._lanes.get(number) is lane:
+                    break  # else it failed, or was accepted meanwhile
             if number in self._aside or stored.seq <= known.since:
                 return
             yield from self._rebuild(ledger, stored, known)
         self._lanes.move_to_end(number)
-        for told in self._fed(number, lane, stored):
+        for told in found:
             event = event_of(number, lane, stored, told)
             self._take(event)
             self._unwritten.append(event)
 
     def _rebuild(self, ledger: DriftLedger, stored: StoredSignals, known: Known) -> Iterator[None]:
         """The lane as it was before this row. A bounded number of rows, a step each."""
-        number, since = stored.row.lane, known.since
-        first = ledger.signals_after(since, limit=self._settings.warm_up_answers, lane=number)
+        number, since, warm_up = stored.row.lane, known.since, self._settings.warm_up_answers
+        learned_from = max(known.grown or full_length(warm_up), warm_up)
+        first = ledger.signals_after(since, limit=learned_from, lane=number)
         newest = ledger.newest_signals(stored.seq, limit=NEWEST, lane=number)
         learned_until = first[-1].seq if first else 0
-        lane = Lane(first[0] if first else stored, self._settings, known.version)
+        lane = Lane(first[0] if first else stored, self._settings, known.version, known.grown)
         for row in [*first, *(row for row in newest if row.seq > learned_until)]:
             if row.seq < stored.seq and number not in self._aside:
-                self._fed(number, lane, row)
+                yield from self._fed(number, lane, row)
                 yield
         if number in self._aside or since != known.since:  # it failed, or was accepted meanwhile
             return
@@ -203,10 +210,10 @@ class DriftWatch:
         if len(self._lanes) > LANES:
             self._lanes.popitem(last=False)
 
-    def _fed(self, number: int, lane: Lane, stored: StoredSignals) -> list[Told]:
+    def _fed(self, number: int, lane: Lane, stored: StoredSignals) -> Generator[None, None, list[Told]]:
         """What the answer showed. A lane whose detector fails is set aside: until it is accepted, or a restart."""
         try:
-            found = lane.feed(stored)
+            found = yield from lane.steps(stored)
         except Exception as error:
             self._guards.note("drift", error, call_id=stored.call_id)
             self._aside.add(number)

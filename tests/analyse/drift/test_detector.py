@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
-from proxy.analyse.drift.detector import Detector, Sample
+from proxy.analyse.drift.detector import Detector, full_length
+from proxy.analyse.drift.told import Sample, Told
+from proxy.analyse.drift.tuning import Tuning
 from proxy.observe.quality.answer import Answer
 from proxy.observe.quality.reference import References
 from proxy.observe.quality.signals import NAMES, PROMPT_NAMES, signals_of
@@ -18,12 +22,12 @@ TEXTS = (
     "I think so: yes!", "no - never\nnever", "who knows, the cat may",
 )  # fmt: skip
 OTHER = "Today everything is said in quite another way, and at a length that nobody here is used to by now."
-Told = list[tuple[int, str, str]]
+Seen = list[tuple[int, str, str]]
 
 
-def fed(answer: Callable[[int], Answer], count: int, **wire: float) -> Told:
+def fed(answer: Callable[[int], Answer], count: int, **wire: float) -> Seen:
     detector, references = Detector(20_000), References()
-    told: Told = []
+    told: Seen = []
     for index in range(count):
         signals = references.filled(signals_of(answer(index)))
         sample = Sample(features=signals.features, prompt=signals.prompt, faults=signals.faults, **wire)  # type: ignore[arg-type]
@@ -95,3 +99,106 @@ def test_faults_that_prompts_bring_wait_while_the_prompts_may_have_changed() -> 
             )
             raised |= {one.subject for one in detector.feed(sample) if one.event == "raised"}
         assert raised == expected
+
+
+WARM_UP = 200
+TUNING = Tuning(warm_up=WARM_UP)
+
+
+def by_lot(
+    dice: np.random.Generator, *, moved: float = 0.0, prompts: float = 0.0, faulty: frozenset[str] = frozenset()
+) -> Sample:
+    """An answer whose numbers are normal; moved: by how much all of them."""
+    return Sample(
+        features=(dice.normal(size=len(NAMES)) + moved).astype(np.float32),
+        prompt=(dice.normal(size=len(PROMPT_NAMES)) + prompts).astype(np.float32),
+        faults=faulty,
+    )
+
+
+def raised_by(detector: Detector, samples: Iterable[Sample]) -> list[str]:
+    return [one.subject for sample in samples for one in detector.feed(sample) if one.event == "raised"]
+
+
+def test_a_calm_baseline_grows_to_three_times_its_length_and_no_further() -> None:
+    detector, dice, lengths = Detector(20_000, TUNING), np.random.default_rng(1), []
+    for _ in range(6 * WARM_UP):
+        detector.feed(by_lot(dice))
+        lengths.append(detector.baseline_answers)
+    assert lengths[WARM_UP - 2] == 0
+    assert lengths[WARM_UP - 1] == WARM_UP
+    assert lengths == sorted(lengths)
+    assert lengths[-1] == full_length(WARM_UP) == lengths[4 * WARM_UP]
+    assert detector._outputs is not None
+    assert detector._outputs.learned_from == full_length(WARM_UP)
+    assert detector._kept is None  # nothing of it is kept longer than needed
+
+
+def test_a_longer_baseline_finds_smaller_changes() -> None:
+    found = []
+    for calm in (WARM_UP + 20, 5 * WARM_UP):
+        detector, dice = Detector(20_000, TUNING), np.random.default_rng(3)
+        assert raised_by(detector, (by_lot(dice) for _ in range(calm))) == []
+        found.append(raised_by(detector, (by_lot(dice, moved=0.06) for _ in range(700))))
+    assert found == [[], ["output"]]
+
+
+@pytest.mark.parametrize("change", [{"moved": 1.0}, {"prompts": 2.0}, {"faulty": frozenset({"leak"})}])
+def test_an_alarm_ends_the_growth_before_what_moved(change: dict[str, Any]) -> None:
+    detector, dice = Detector(20_000, TUNING), np.random.default_rng(2)
+    assert raised_by(detector, (by_lot(dice) for _ in range(WARM_UP + 60))) == []
+    assert raised_by(detector, (by_lot(dice, **change) for _ in range(80)))
+    assert WARM_UP <= detector.baseline_answers <= WARM_UP + 64
+    before = detector.baseline_answers
+    for _ in range(5 * WARM_UP):
+        detector.feed(by_lot(dice))
+    assert detector.baseline_answers == before
+
+
+def test_prompts_that_change_while_the_baseline_grows_are_named_so() -> None:
+    """What is usual of prompts is learned once: half of a grown baseline would show the change as their way."""
+    for seed in range(3):
+        detector, dice = Detector(20_000), np.random.default_rng(seed)
+        raised = raised_by(detector, (by_lot(dice) for _ in range(880)))
+        raised += raised_by(detector, (by_lot(dice, prompts=0.3) for _ in range(700)))
+        assert raised == ["input"]
+
+
+def test_prompts_that_come_again_and_again_weigh_in_the_baseline_as_later() -> None:
+    """Half of them are one and the same prompt, and it counts for less; so it must in what others are compared with."""
+    dice = np.random.default_rng(7)
+    same = dice.normal(size=len(PROMPT_NAMES)).astype(np.float32) + 1.5
+    detector = Detector(20_000)
+    samples = [by_lot(dice) for _ in range(2000)]
+    mixed = [msgspec.structs.replace(sample, prompt=same) if dice.random() < 0.5 else sample for sample in samples]
+    assert raised_by(detector, mixed) == []
+
+
+def test_the_steps_of_an_answer_tell_what_feeding_it_does() -> None:
+    whole, stepped, dice = Detector(20_000, TUNING), Detector(20_000, TUNING), np.random.default_rng(5)
+    most = 0
+    for at in range(3 * WARM_UP):
+        sample = by_lot(dice, moved=0.5 if at > 2.5 * WARM_UP else 0.0)
+        steps, count = stepped.steps(sample), 0
+        told: list[Told] = []
+        while True:
+            try:
+                next(steps)
+                count += 1
+            except StopIteration as done:
+                told = done.value
+                break
+        assert told == whole.feed(sample)
+        most = max(most, count)
+    assert most > 0
+    assert stepped.standing == whole.standing != {}
+
+
+def test_numbers_beyond_half_precision_harm_nothing() -> None:
+    detector, dice = Detector(20_000, TUNING), np.random.default_rng(8)
+    for at in range(3 * WARM_UP):
+        sample = by_lot(dice)
+        sample.features[at % len(NAMES)] = (1e38, -1e38, np.inf, np.nan)[at % 4]
+        detector.feed(sample)
+    assert detector.learned
+    assert np.isfinite(detector.evidence["output"])

@@ -12,6 +12,7 @@ from proxy.analyse.drift import runs
 from proxy.analyse.drift.moved import LENGTHS, STEP, Joint, Sums, detected, joint_of_prompts
 
 WIDTH = 6
+FIRST = 200
 
 
 def asked(seed: int, count: int, run: float) -> npt.NDArray[Any]:
@@ -26,11 +27,11 @@ def asked(seed: int, count: int, run: float) -> npt.NDArray[Any]:
 
 
 def learned(first: npt.NDArray[Any]) -> Joint:
-    return joint_of_prompts(first, np.eye(WIDTH), (1.0, 0.25), shrink=0.3, wander=1.0)
+    return joint_of_prompts(first, np.eye(WIDTH), (1.0, 0.25), floor=0.0, shrink=0.3, wander=1.0)
 
 
 def most(joint: Joint, later: npt.NDArray[Any]) -> float:
-    sums, found = Sums(WIDTH), -np.inf
+    sums, found = Sums(np.zeros(WIDTH), 500, 500), -np.inf
     for at in range(0, len(later), STEP):
         sums.add(joint.turn(later[at : at + STEP]))
         found = max(found, detected(joint.evidence(sums.last()), joint.shortest)[0])
@@ -71,7 +72,7 @@ def test_nothing_lasts_of_too_few_answers() -> None:
 
 def test_sums_are_those_of_the_last_answers_until_forgotten() -> None:
     rows = np.random.default_rng(2).normal(size=(3000, 3)).astype(np.float32)
-    sums = Sums(3)
+    sums = Sums(np.zeros(3), 500, 500)
     for at in range(0, len(rows), STEP):
         sums.add(rows[at : at + STEP])
     assert sums.last() == pytest.approx(np.stack([rows[-n:].sum(0) for n in LENGTHS]), abs=1e-2)
@@ -81,3 +82,38 @@ def test_sums_are_those_of_the_last_answers_until_forgotten() -> None:
 
     assert len(sums.last()) == 2
     assert sums.last()[0] == pytest.approx(rows[:STEP].sum(0), abs=1e-2)
+
+
+def expected(rows: npt.NDArray[Any], until: int) -> npt.NDArray[Any]:
+    """By the definition. rows: those of the baseline, too; until: how many of all are compared with at most."""
+    found = []
+    for n in LENGTHS:
+        if n > len(rows) - FIRST:
+            break
+        before = rows[: min(len(rows) - n, until)]
+        found.append(rows[-n:].sum(0) - n * before.mean(0))
+    return np.stack(found)
+
+
+@pytest.mark.parametrize("fed", [4, 100, 300, 1200, 3000])
+def test_sums_are_compared_with_all_before_them_as_far_as_the_baseline_reaches(fed: int) -> None:
+    rows = 1 + np.random.default_rng(fed).normal(size=(FIRST + fed, 3)).astype(np.float32)
+    sums = Sums(rows[:FIRST].sum(0), FIRST, 3 * FIRST)
+    for at in range(FIRST, len(rows), STEP):
+        sums.add(rows[at : at + STEP])
+    assert sums.last() == pytest.approx(expected(rows, 3 * FIRST), abs=2e-2)
+    assert sums.compared().max() == min(FIRST + fed - LENGTHS[0], 3 * FIRST)
+
+
+@pytest.mark.parametrize("ago", [1, 30, 5000])
+def test_what_moved_is_never_compared_with(ago: int) -> None:
+    rows = np.random.default_rng(ago).normal(size=(FIRST + 640, 3)).astype(np.float32)
+    sums = Sums(rows[:FIRST].sum(0), FIRST, 3 * FIRST)
+    for at in range(FIRST, len(rows), STEP):
+        sums.add(rows[at : at + STEP])
+        if at == FIRST + 200 - STEP:
+            sums.freeze(ago)
+            sums.freeze(1)  # a later alarm takes nothing back
+    until = FIRST + max(200 - -(-ago // STEP) * STEP, 0)
+    assert sums.last() == pytest.approx(expected(rows, until), abs=2e-2)
+    assert sums.compared().max() == until

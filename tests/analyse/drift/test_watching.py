@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from proxy.analyse.drift import watching
+from proxy.analyse.drift.detector import full_length
 from proxy.analyse.drift.lane import Lane
 from proxy.analyse.drift.watching import NEWEST, DriftWatch
 from proxy.core.call import CallRecord
@@ -167,8 +168,8 @@ def test_a_restart_reads_a_bounded_number(ledger: Ledger, source: Source, traffi
     traffic.answers(1)
     watch = begun()
     read_all(watch, source)
-    assert source.rows <= WARM_UP + NEWEST + 1
-    assert [state.answers for state in watch.states()] == [WARM_UP + NEWEST + 1]
+    assert source.rows <= full_length(WARM_UP) + NEWEST + 1
+    assert [state.answers for state in watch.states()] == [full_length(WARM_UP) + NEWEST + 1]
 
 
 def test_a_turn_is_bounded_and_goes_on_where_it_was(
@@ -201,14 +202,14 @@ def test_what_cannot_be_written_is_written_later(ledger: Ledger, source: Source,
 def test_a_lane_that_fails_is_set_aside(
     ledger: Ledger, source: Source, traffic: Traffic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    feed = Lane.feed
+    steps = Lane.steps
 
     def fails(lane: Lane, stored: StoredSignals) -> Any:
         if stored.route == "/0" and len(lane.calls) > 20:
             raise ValueError("cannot be")
-        return feed(lane, stored)
+        return steps(lane, stored)
 
-    monkeypatch.setattr(Lane, "feed", fails)
+    monkeypatch.setattr(Lane, "steps", fails)
     guards = Guards()
     watch = begun(guards)
     traffic.answers(2 * WARM_UP + 20, lanes=2)
@@ -238,3 +239,56 @@ def test_accepted_it_learns_from_the_rows_behind(ledger: Ledger, source: Source,
     read_all(again, source)
     assert told(ledger) == [*RAISED, ("accepted", "share:leak"), ("baseline", "output")]
     assert [(state.state, state.version) for state in again.states()] == [("calm", 2)]
+
+
+def baseline_of(watch: DriftWatch) -> int:
+    return watch._lanes[0].detector.baseline_answers
+
+
+def test_the_baseline_is_as_long_after_a_restart(ledger: Ledger, source: Source, traffic: Traffic) -> None:
+    traffic.answers(2 * full_length(WARM_UP))
+    watch = begun()
+    read_all(watch, source)
+    assert baseline_of(watch) == full_length(WARM_UP)
+    again = begun()
+    traffic.answers(1)
+    read_all(again, source)
+    assert baseline_of(again) == full_length(WARM_UP)
+
+
+def test_what_an_alarm_ended_grows_no_further_after_a_restart(ledger: Ledger, source: Source, traffic: Traffic) -> None:
+    traffic.answers(WARM_UP + 100)
+    traffic.answers(15, faulty=["leak"])
+    watch = begun()
+    read_all(watch, source)
+    raised = next(event for event in ledger.drift_events() if event.kind == "drift_raised")
+    grown = raised.details["baseline_answers"]
+    assert WARM_UP < grown <= WARM_UP + 100 + 4
+    traffic.answers(2 * full_length(WARM_UP))
+    read_all(watch, source)
+    again = begun()
+    traffic.answers(1)
+    read_all(again, source)
+    assert abs(baseline_of(again) - grown) < 4  # taken in four at a time
+    assert baseline_of(watch) == grown
+
+
+def test_a_lane_that_is_accepted_while_it_learns_begins_anew(
+    ledger: Ledger, source: Source, traffic: Traffic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "TURN_S", 0.0)
+    monkeypatch.setattr(watching, "_LOOK_S", 0.0)
+    traffic.answers(WARM_UP)
+    watch = begun()
+    for _ in range(WARM_UP):
+        watch.turn(source)
+    assert watch.states()[0].answers == WARM_UP
+    assert watch.states()[0].state == "learning"  # between two steps
+    accepted = {"lane": "0", "seq": WARM_UP, "subject": "output"}
+    ledger.note_changes(UpstreamChanges(events=[Event(at_unix_ns=1, kind="drift_accepted", details=accepted)]))
+    read_all(watch, source)
+    assert told(ledger) == [("accepted", "output")]
+    monkeypatch.setattr(watching, "TURN_S", 0.05)
+    traffic.answers(WARM_UP)
+    read_all(watch, source)
+    assert told(ledger) == [("accepted", "output"), ("baseline", "output")]
