@@ -35,6 +35,7 @@ _RELAY: Final = (
     "upstream_connect_timeout",
     "upstream_closed",
     "upstream_reset",
+    "upstream_key_repeated",
     "upstream_malformed",
     "upstream_first_byte_timeout",
     "upstream_between_bytes_timeout",
