@@ -28,10 +28,9 @@ _decode_started: Final = msgspec.json.Decoder(Started).decode
 
 def call_row(record: CallRecord) -> Row:
     """The record as a row of `calls`, without `seq`. The record must be clean."""
-    errors = record.observer_errors
-    values = _columns(msgspec.structs.astuple(record))
-    said = msgspec.json.encode(errors).decode() if errors else None
-    return (*values[:_ERRORS], said, *values[_ERRORS + 1 :])
+    values = list(_columns(msgspec.structs.astuple(record)))
+    values[_ERRORS] = msgspec.json.encode(record.observer_errors).decode() if record.observer_errors else None
+    return values
 
 
 def stored_call(row: RowMapping, tool_events: tuple[ToolEvent, ...] = ()) -> StoredCall:

@@ -15,12 +15,12 @@ from proxy.store.schema import calls, journal_positions, journal_tallies, open_c
 
 CALL_COLUMNS: Final = tuple(column.name for column in calls.columns if column.name != "seq")
 
-Row = tuple[Any, ...]
+Row = Sequence[Any]
 _SPARSE_KEPT: Final = 64  # wordings of one insert; an installation has a dozen
 
 
 class Bulk:
-    """One statement for many rows; a row is a tuple in the order of `columns`."""
+    """One statement for many rows; a row has its values in the order of `columns`."""
 
     def __init__(self, statement: Insert | Delete, columns: Sequence[str], dialect: Dialect) -> None:
         compiled = statement.compile(dialect=dialect, column_keys=list(columns))
