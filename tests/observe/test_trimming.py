@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
+import weakref
 from pathlib import Path
 
 from proxy.observe.trimming import EVERY_S, Trimming, _give_back
@@ -23,6 +25,24 @@ def test_it_is_done_now_and_then() -> None:
 
 def _resident_bytes() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+class Knot:
+    """Refers to itself, so that counting does not free it."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+
+def test_what_counting_does_not_free_goes_however_seldom_the_collector_looks() -> None:
+    knot = Knot()
+    gone = weakref.ref(knot)
+    gc.collect()  # it lived through that, and is old now
+    del knot
+
+    _give_back()
+
+    assert gone() is None
 
 
 def test_holes_of_a_threads_arena_go_back() -> None:
