@@ -39,11 +39,14 @@ class Memory:
         return not self.full
 
     def look(self) -> None:
-        """Now and then while there are clients."""
+        """Now and then while there are clients. Never raises: without a descriptor to be had what was known stays."""
         if not self._mark:
             return
+        try:
+            self._room = self._mark - self._resident()
+        except OSError:
+            return
         self._taken = 0
-        self._room = self._mark - self._resident()
         self.full = self._room <= 0
         self._past = self._past + 1 if self.full else 0
         if self._past % _TRIM_EVERY == 1:

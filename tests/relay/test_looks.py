@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 
 import msgspec
 
@@ -87,3 +88,16 @@ async def test_memory_is_looked_at_at_once_when_somebody_comes_and_not_while_nob
     all_of_them.arrived(one, "a")
     assert not memory.full
     all_of_them.gone(one, "a")
+
+
+async def test_out_of_descriptors_everybody_is_still_looked_at() -> None:
+    def none_left() -> int:
+        raise OSError(errno.EMFILE, "too many open files")
+
+    memory = Memory(100, resident=none_left)
+    all_of_them, one = clients(memory), Looked()
+    assert all_of_them.arrived(one, "a") is None
+    await looked(one, 2)
+    all_of_them.gone(one, "a")
+
+    assert not memory.full
