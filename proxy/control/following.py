@@ -31,6 +31,7 @@ class Follower:
         self._path = path
         self._take = take
         self._seen: _Signature = _NEVER
+        self._told: _Signature = _NEVER  # of this state the log says what is wrong
         self._good = False  # some snapshot is in force
         self._due = 0.0  # monotonic time of the next look on behalf of a call
 
@@ -53,31 +54,35 @@ class Follower:
         except FileNotFoundError:
             signature = None
         except OSError as error:
-            self._keep(error)
+            self._keep(error, None)
             return
         if signature == self._seen:
             return
         if signature is None and self._good:
-            self._keep(None)
-        else:
-            self._read()
+            self._keep(None, signature)
+        elif not self._read(signature):
+            return
         self._seen = signature
 
-    def _read(self) -> None:
+    def _read(self, signature: _Signature) -> bool:
+        """Take what the file says. False: it could not be read just now, which says nothing of what it is."""
         try:
             snapshot = read_snapshot(self._path)
         except (OSError, ValueError) as error:
-            self._keep(error)
-            return
-        if snapshot is None and self._good:
-            return
-        self._good = True
-        self._take(snapshot or Snapshot())
+            self._keep(error, signature)
+            return isinstance(error, ValueError)
+        if snapshot is not None or not self._good:
+            self._good = True
+            self._take(snapshot or Snapshot())
+        return True
 
-    def _keep(self, error: Exception | None) -> None:
+    def _keep(self, error: Exception | None, signature: _Signature) -> None:
         """Say why nothing changes, once for each state of the file."""
+        if signature == self._told:
+            return
+        self._told = signature
         why = "it is gone" if error is None else str(error)
-        if self._seen != _NEVER or error is None:
+        if self._good or error is None:
             log.warning("control_snapshot_kept", extra={"why": why, "file": str(self._path)})
         else:
             log.error("control_snapshot_unreadable", extra={"why": why, "file": str(self._path)})

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 from pathlib import Path
 
 import pytest
 
+from proxy.control import following as following_module
 from proxy.control.following import Follower
 from proxy.control.publishing import publish
 from proxy.control.snapshot import Snapshot, control_path
@@ -87,3 +89,21 @@ def test_for_calls_it_looks_at_once_and_then_a_moment_later(tmp_path: Path) -> N
     follower.look_for_call(1000.1)
 
     assert len(taken) == 3
+
+
+def test_one_that_cannot_be_read_just_now_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Out of descriptors, for one: a revoked key is not to pass until the next change."""
+    publish(tmp_path, with_key("a"))
+    follower, taken = following(tmp_path)
+    publish(tmp_path, with_key("b"))
+    with monkeypatch.context() as patched:
+        patched.setattr(following_module, "read_snapshot", no_descriptor)
+        follower.look()
+        assert len(taken) == 1
+    follower.look()
+
+    assert len(taken) == 2
+
+
+def no_descriptor(_: Path) -> Snapshot | None:
+    raise OSError(errno.EMFILE, "too many open files")
