@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import cProfile
+import gc
 import json
 import os
 import pstats
@@ -53,7 +54,7 @@ from proxy.observe.pricing import PriceBook
 from proxy.observe.sinks import Sink
 from proxy.observe.state import ObserverState
 from proxy.observe.upstreams.watcher import Watcher
-from proxy.observer_app import open_drift
+from proxy.observer_app import GC_THRESHOLD, open_drift
 from proxy.store import open_ledger
 
 _JSON_HEAD: Final = b"Content-Type: application/json\r\nDate: Sat, 21 Nov 2026 00:03:56 GMT\r\nContent-Length: 1024\r\n"
@@ -274,6 +275,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     options = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as folder, _receiver(options.export) as endpoint:
         desk = Desk(Path(folder), export=options.export, endpoint=endpoint, drift=options.drift)
+        gc.freeze()
+        gc.set_threshold(*GC_THRESHOLD)
         try:
             if options.profile:
                 profile = cProfile.Profile(time.thread_time)
