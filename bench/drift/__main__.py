@@ -12,6 +12,7 @@ from typing import Final
 
 from bench.drift import table
 from bench.drift.contenders import CONTENDERS, missing
+from bench.drift.faults import WORLDS
 from bench.drift.material import Materials, read_materials
 from bench.drift.stream import Base, bases
 from bench.drift.traffic import KINDS
@@ -38,7 +39,7 @@ def main() -> None:
     traffics = tuple(kind for kind in KINDS if kind in options.traffics.split(","))
     seeds = options.seeds or (1 if options.quick else 4)
     todo = bases(_materials, traffics, seeds=seeds, models=options.models or (2 if options.quick else None),
-                 apart=options.apart)  # fmt: skip
+                 apart=options.apart, worlds=options.worlds.split(","))  # fmt: skip
     calm, found = _run_all(todo, plan, options.jobs)
     print(f"split {options.split}, fold {options.fold}, {len(todo)} streams, {time.monotonic() - begun:.0f} s\n")
     print(table.main_table(calm, found, contenders))
@@ -91,6 +92,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--calm", type=int, help="answers of a calm stream, warm-up included")
     parser.add_argument("--faults", default="", help="classes or rows, by name and comma; all by default")
     parser.add_argument("--traffics", default=",".join(KINDS))
+    parser.add_argument("--worlds", default=",".join(WORLDS), help="chat, and three with one family each")
     parser.add_argument("--contenders", default=",".join(CONTENDERS))
     return parser.parse_args()
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from random import Random
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 from bench.drift import spoiling
 from bench.drift.answers import Answer
 from bench.drift.material import Material, Prompt
 
 World = Literal["chat", "json", "vendor", "greedy"]
+WORLDS: Final[tuple[World, ...]] = get_args(World)
 Row = Literal["hard", "shares", "truncation", "lost", "swap", "template", "version", "sibling", "mixed", "greedy",
               "noise", "latency", "prompts", "near"]  # fmt: skip
 

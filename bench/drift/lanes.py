@@ -38,39 +38,44 @@ def _measure(ledger: Ledger, lanes: int, answers: int) -> None:
     dice = np.random.default_rng(3)
     watch = DriftWatch(Drift(), Guards())
     watch.turn(ledger)
-    resident, spent_s, longest_s, count = _resident_bytes(), 0.0, 0.0, 0
+    resident, spent_s, longest, count = _resident_bytes(), 0.0, (0.0, 0.0), 0
     for _ in range(answers):
         order = dice.permutation(lanes)
         ledger.commit(Batch(calls=[_call(dice, count + place, int(lane)) for place, lane in enumerate(order)]))
         count += lanes
-        took_s, longest = _watched(watch, ledger)
-        spent_s, longest_s = spent_s + took_s, max(longest_s, longest)
+        took_s, turn = _watched(watch, ledger)
+        spent_s, longest = spent_s + took_s, max(longest, turn)
     gc.collect()
     states = [state.state for state in watch.states()]
     taken = _resident_bytes() - resident
     print(f"{lanes} lanes, {answers} answers each: {taken / lanes / 1e6:.2f} MB a lane,", end=" ")
-    print(f"{1e6 * spent_s / count:.0f} us of CPU an answer, longest turn {1000 * longest_s:.0f} ms,", end=" ")
+    print(f"{1e6 * spent_s / count:.0f} us of CPU an answer, longest turn {_turn(longest)},", end=" ")
     print(f"{states.count('alarmed')} alarmed, {states.count('learning')} learning")
 
     again = DriftWatch(Drift(), Guards())
     ledger.commit(Batch(calls=[_call(dice, count + lane, lane) for lane in range(lanes)]))
     again.deliver([True])
-    spent_s, longest_s = _watched(again, ledger)
+    spent_s, longest = _watched(again, ledger)
     print(f"after a restart: {1000 * spent_s / lanes:.0f} ms of CPU a lane to come back, longest turn", end=" ")
-    print(f"{1000 * longest_s:.0f} ms; most memory of the process", end=" ")
+    print(f"{_turn(longest)}; most memory of the process", end=" ")
     print(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
 
 
-def _watched(watch: DriftWatch, ledger: Ledger) -> tuple[float, float]:
-    """CPU time until all rows are read, and the longest turn of these."""
+def _watched(watch: DriftWatch, ledger: Ledger) -> tuple[float, tuple[float, float]]:
+    """CPU time until all rows are read, and the longest turn of these: seconds, and of CPU time in it."""
     watch.deliver([True])
-    spent_s = longest_s = 0.0
+    spent_s, longest = 0.0, (0.0, 0.0)
     while not watch.idle:
         begun, wall = time.thread_time(), time.monotonic()
         watch.turn(ledger)
-        spent_s += time.thread_time() - begun
-        longest_s = max(longest_s, time.monotonic() - wall)
-    return spent_s, longest_s
+        took_s = time.thread_time() - begun
+        spent_s += took_s
+        longest = max(longest, (time.monotonic() - wall, took_s))
+    return spent_s, longest
+
+
+def _turn(turn: tuple[float, float]) -> str:
+    return f"{1000 * turn[0]:.0f} ms ({1000 * turn[1]:.0f} of CPU)"
 
 
 def _call(dice: np.random.Generator, number: int, lane: int) -> CallRecord:

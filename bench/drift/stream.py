@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from random import Random
 from typing import Any, Final
 
 from bench.drift.answers import Answer, record
-from bench.drift.faults import ALL, Fault, Scene, World
+from bench.drift.faults import ALL, WORLDS, Fault, Scene, World
 from bench.drift.material import GREEDY, VENDOR, Material, Materials, Pair, in_split
 from bench.drift.traffic import Kind, Moment, Traffic
 
@@ -88,7 +88,13 @@ class Source:
 
 
 def bases(
-    materials: Materials, traffics: tuple[Kind, ...], *, seeds: int, models: int | None, apart: bool = False
+    materials: Materials,
+    traffics: tuple[Kind, ...],
+    *,
+    seeds: int,
+    models: int | None,
+    apart: bool = False,
+    worlds: Collection[World] = WORLDS,
 ) -> list[Base]:
     """All calm streams to run: chat models that are the `before` of a pair, and the three special worlds."""
     found: list[Base] = []
@@ -102,7 +108,7 @@ def bases(
             found.append(Base("vendor", VENDOR[0], traffic, seed, apart))
             found.append(Base("greedy", GREEDY[0], traffic, seed, apart))
             found.append(Base("json", chosen[seed % len(chosen)], traffic, seed, apart))
-    return found
+    return [base for base in found if base.world in worlds]
 
 
 def _models(material: Material) -> list[str]:

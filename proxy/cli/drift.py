@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,6 +41,8 @@ def replay(*, path: str | None, budget: float, scores: str | None, ledger: bool,
     `completion_tokens`, `finish_reason`, `model`, `response_format`, `in_flight`, `route`. Lines that cannot be read
     are told with their number and left out; the others keep their index, and the exit status is 3 in the end.
     """
+    if math.isnan(budget):
+        raise click.UsageError("--budget: expected a number of answers, got nan")
     if ledger == (path is not None):
         raise click.UsageError("give either --input FILE or --ledger")
     if ledger:
@@ -48,6 +51,8 @@ def replay(*, path: str | None, budget: float, scores: str | None, ledger: bool,
         replay_ledger(data, budget, _print)
         return
     assert path is not None
+    if scores is not None and (scores == "-" or _same_file(path, scores)):
+        raise click.UsageError(f"--scores {scores}: give another file; standard output has the events")
     with _opened(path) as lines, _written(scores) as written:
         bad = _replay(lines, budget, written, size=_size(path))
     if bad:
@@ -106,9 +111,22 @@ def _lenient(line: bytes) -> Any:
 
 
 def _print(event: Any) -> None:
+    """One line; a lone surrogate in a name is told as JSON escapes it."""
     import msgspec
 
-    click.echo(msgspec.json.encode(event).decode())
+    try:
+        click.echo(msgspec.json.encode(event).decode())
+    except UnicodeEncodeError:
+        import json
+
+        click.echo(json.dumps(msgspec.to_builtins(event), separators=(",", ":")))
+
+
+def _same_file(path: str, scores: str) -> bool:
+    try:
+        return path != "-" and Path(path).samefile(scores)
+    except OSError:  # one of them is not there
+        return False
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -25,6 +26,7 @@ _EFFECTS: Final = {
     "latency": "Answers take longer than they did, for as many tokens and as much load.",
     "exact": "The answers call their model by another name or fingerprint.",
 }
+_DIGEST: Final = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")
 _NEAR_NS: Final = 3600 * 10**9  # changes at the upstream within an hour may be the cause
 
 
@@ -87,11 +89,7 @@ def explained(directory: Path, event_id: int) -> Iterator[str]:
         event = _of_id(reader, event_id)
         seen_at = {event.details.get(name) for name in ("since_call_id", "call_id")}
         calls = reader.calls_of([str(call_id) for call_id in {*seen_at, *event.details.get("examples", ())}])
-        others = [
-            other
-            for other in reader.events(last=1000)
-            if not other.kind.startswith("drift_") and abs(other.at_unix_ns - event.at_unix_ns) < _NEAR_NS
-        ]
+        others = [other for other in reader.events(last=1000) if _may_explain(other, event)]
     told = event.details
     word = event.kind.removeprefix("drift_")
     what = "" if event.kind == "drift_baseline" else f", {told.get('subject')}"
@@ -118,10 +116,22 @@ def explained(directory: Path, event_id: int) -> Iterator[str]:
     for other in others:
         yield (
             f"  near in time: {other.kind} of {printable(other.model or other.upstream or '-')}:"
-            f" {printable(other.before or '-')} -> {printable(other.after or '-')} at {_local(other.at_unix_ns)}"
+            f" {_short(other.before)} -> {_short(other.after)} at {_local(other.at_unix_ns)}"
         )
     if event.kind == "drift_raised":
         yield f"  Meant to be so? sightglass drift accept {event.event_id}"
+
+
+def _may_explain(other: Event, event: Event) -> bool:
+    """Whether it is a change at the same upstream, of the same model if of one, and near in time."""
+    if other.kind.startswith("drift_") or abs(other.at_unix_ns - event.at_unix_ns) >= _NEAR_NS:
+        return False
+    return other.upstream in (None, event.upstream) and other.model in (None, event.model)
+
+
+def _short(text: str | None) -> str:
+    """A digest by its begin."""
+    return _DIGEST.sub(r"\1", printable(text or "-"))
 
 
 def _what(event: Event) -> tuple[str, str]:
@@ -160,6 +170,7 @@ def accept(directory: Path, event_id: int) -> str:
     """Have the route and model of an event learn anew."""
     with _reading(directory) as reader:
         event = _of_id(reader, event_id)
+        _acceptable(event, reader.drift_events())
         lane = next((one for one in reader.drift_lanes() if str(one.lane) == event.details.get("lane")), None)
     if lane is None:
         raise click.ClickException(f"event {event_id}: its route and model have no answers in the ledger any more")
@@ -174,6 +185,20 @@ def accept(directory: Path, event_id: int) -> str:
     except LedgerError as error:
         raise click.ClickException(str(error)) from error
     return f"sightglass: {lane.route} {printable(lane.model or '-')} learns a new baseline from its next answers"
+
+
+def _acceptable(event: Event, told: Sequence[Event]) -> None:
+    """Raises ClickException for what is no alarm, or was accepted before."""
+    if event.kind not in ("drift_raised", "drift_recovered"):
+        what = event.kind.removeprefix("drift_")
+        raise click.ClickException(f"event {event.event_id} is of kind {what}: only an alarm can be accepted")
+    for other in told:
+        later = other.event_id > event.event_id and other.details.get("lane") == event.details.get("lane")
+        if later and other.kind == "drift_accepted":
+            raise click.ClickException(
+                f"event {event.event_id}: its route and model learn, or have learned, a new baseline since"
+                f" event {other.event_id}"
+            )
 
 
 def replay_ledger(data: str | None, budget: float, show: Callable[[Any], None]) -> None:

@@ -49,7 +49,7 @@ class Signals(SignalMaker, Protocol):
     """Makes the signals of answers, and knows what it learned from them."""
 
     def recall(self, ledger: Any, /) -> None: ...
-    def settled(self) -> Sequence[tuple[int, bytes, bytes]]: ...
+    def learned(self) -> Sequence[tuple[int, bytes, bytes]]: ...
 
 
 class LedgerTurn(Protocol):
@@ -89,7 +89,7 @@ class Observing:
         self._watcher = watcher
         self._keys = keys
         self._signalling, self._reader = signalling, reader
-        self._unkept: list[tuple[int, bytes, bytes]] = []  # references that the ledger does not have yet
+        self._unkept: dict[int, tuple[int, bytes, bytes]] = {}  # references that the ledger does not have yet, by lane
         self._keeper: Keeper | None = None
         self._opened = opened
         self._price_file = price_file
@@ -193,10 +193,10 @@ class Observing:
             return
         try:
             if self._signalling is not None:
-                self._unkept += self._signalling.settled()
+                self._unkept |= {kept[0]: kept for kept in self._signalling.learned()}
             if self._unkept:
-                ledger.keep_references(self._unkept)
-                self._unkept = []
+                ledger.keep_references(list(self._unkept.values()))
+                self._unkept = {}
             self._reader.turn(ledger, busy=busy)
         except Exception as error:
             self.guards.note("drift", error)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+
 import orjson
+import pytest
 
 from tests.analyse.drift.test_replay import records
 
@@ -59,3 +62,32 @@ def test_a_file_that_is_not_there_is_told(sightglass, tmp_path):
 
 def test_one_source_is_asked_for(sightglass):
     assert sightglass("drift", "replay").exit_code == 2
+
+
+def test_a_lone_surrogate_in_a_name_is_told_as_json_escapes_it(sightglass, tmp_path):
+    lines = [b'{"route": "\\ud83d", ' + orjson.dumps(line)[1:] + b"\n" for line in _take(records(1), 510)]
+
+    done = sightglass("drift", "replay", "--input", _file(tmp_path / "in.jsonl", lines))
+
+    assert done.exit_code == 0
+    [event] = [json.loads(line) for line in done.output.splitlines()]
+    assert (event["event"], event["route"]) == ("baseline", "\ud83d")
+
+
+@pytest.mark.parametrize("scores", ["in.jsonl", "link.jsonl", "-"])
+def test_scores_do_not_take_the_place_of_the_input(sightglass, tmp_path, monkeypatch, scores):
+    monkeypatch.chdir(tmp_path)
+    path = _file(tmp_path / "in.jsonl", [{"response": "a"}])
+    (tmp_path / "link.jsonl").symlink_to(path)
+
+    done = sightglass("drift", "replay", "--input", path, "--scores", scores)
+
+    assert done.exit_code == 2
+    assert "give another file" in done.stderr
+    assert (tmp_path / "in.jsonl").read_bytes() == b'{"response":"a"}\n'
+
+
+def test_a_budget_is_a_number(sightglass, tmp_path):
+    done = sightglass("drift", "replay", "--input", _file(tmp_path / "in.jsonl", []), "--budget", "nan")
+
+    assert done.exit_code == 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import click
 import pytest
 
 from proxy.cli import drift_ledger
@@ -90,3 +91,29 @@ def test_an_empty_ledger_says_that_nothing_is_there_yet(tmp_path: Path) -> None:
 
     assert drift_ledger.status_table(drift_ledger.status(tmp_path))[0].startswith("no answers yet")
     assert drift_ledger.event_table(drift_ledger.events(tmp_path, 5))[0].startswith("nothing yet")
+
+
+def test_what_was_accepted_is_not_accepted_again(data: Path) -> None:
+    drift_ledger.accept(data, 2)
+    with pytest.raises(click.ClickException, match="new baseline since event 3"):
+        drift_ledger.accept(data, 2)
+    with pytest.raises(click.ClickException, match="only an alarm can be accepted"):
+        drift_ledger.accept(data, 1)
+    with pytest.raises(click.ClickException, match="only an alarm can be accepted"):
+        drift_ledger.accept(data, 3)
+    assert len(drift_ledger.events(data, 10)) == 3
+
+
+def test_what_befell_other_models_explains_nothing(data: Path) -> None:
+    digests = {"before": "sha256:" + 64 * "a", "after": "sha256:" + 64 * "b"}
+    with open_ledger(data) as ledger:
+        changes = [
+            Event(at_unix_ns=3 * 10**9, kind="model_digest", model=model, upstream=upstream, **digests)
+            for model, upstream in (("m", "default"), ("other", "default"), ("m", "elsewhere"))
+        ]
+        ledger.note_changes(UpstreamChanges(events=changes))
+
+    near = [line for line in drift_ledger.explained(data, 2) if "near in time" in line]
+
+    assert len(near) == 1
+    assert "aaaaaaaaaaaa -> sha256:bbbbbbbbbbbb at" in near[0]

@@ -203,7 +203,7 @@ def test_references_that_the_ledger_did_not_take_are_given_again(tmp_path: Path,
 
             ledger.keep_references = keep_references
 
-        def settled(self) -> list[Any]:
+        def learned(self) -> list[Any]:
             told, self._told = self._told, []
             return told
 

@@ -28,12 +28,14 @@ from proxy.observe.quality.signals import PLACE, PROMPT_NAMES
 
 _GROWN: Final = 3  # times as many answers as at first, that a baseline is learned from in the end
 _MOST: Final = 1500  # answers that it grows to at most
+LATE: Final = 200  # answers for which learning it may be put off in the end, until it is calm
 Timed = tuple[float, int, int, tuple[float, float]]  # seconds, tokens, tokens of the prompt, load
 
 
 def full_length(warm_up: int) -> int:
     """Answers that a baseline is learned from in the end, if nothing is told before."""
-    return max(warm_up, min(_GROWN * warm_up, _MOST))
+    most = max(warm_up, min(_GROWN * warm_up, _MOST))
+    return most - (most - warm_up) % STEP  # it grows in whole steps
 
 
 class Detector:
@@ -58,13 +60,18 @@ class Detector:
         self._repeats = Repeats()
         self._share_of: dict[str, Share] = {}
         self._slow: Latency | None = None
-        self._swings = 0  # alarms of the prompts that came and went
+        self.swings = 0  # alarms of the prompts that came and went
         self._doubt = False  # whether the prompts may not be what they were
 
     @property
     def learned(self) -> bool:
         """Whether there is a baseline."""
         return self._outputs is not None
+
+    @property
+    def growing(self) -> bool:
+        """Whether the baseline may still be learned from more answers."""
+        return self._kept is not None
 
     @property
     def baseline_answers(self) -> int:
@@ -97,12 +104,17 @@ class Detector:
         told = self._look(self._outputs, self._inputs, sample, key, load)
         raised = [one.ago for one in told if one.event == "raised"]
         if raised:
-            self._kept = None
-            self._outputs.freeze(max(raised))
-            self._inputs.freeze(max(raised))
+            self.freeze(max(raised))
         elif self._kept is not None and self.count % STEP == 0:
             yield from self._grow(self._kept, self._outputs.learned_from)
         return told
+
+    def freeze(self, ago: int) -> None:
+        """The baseline grows no more; the last answers, so many, are no part of it."""
+        if self._outputs is not None and self._inputs is not None:
+            self._kept = None
+            self._outputs.freeze(ago)
+            self._inputs.freeze(ago)
 
     def _learn(
         self, sample: Sample, features: Vector, prompt: Vector, key: bytes, load: tuple[float, float]
@@ -129,16 +141,16 @@ class Detector:
 
     def _grow(self, kept: Kept, of: int) -> Generator[None, None, None]:
         """Learn anew from twice, then three times as many answers; only while nothing seems to move."""
-        stage = (of // self.tuning.warm_up + 1) * self.tuning.warm_up
-        if kept.count < min(stage, self.grows_to):
+        stage = min((of // self.tuning.warm_up + 1) * self.tuning.warm_up, self.grows_to)
+        if kept.count < stage:
             return
         likely = max(self.evidence.get(subject, 0.0) for subject in ("output", "input"))
         calm = likely < self.level / 2 and not self._doubt
-        if calm and kept.count <= self.grows_to:
+        if calm:
             self._outputs = yield from self._outputs_of(kept)
             for share in self._share_of.values():
                 share.grow(self.count)
-        if kept.count + STEP > self.grows_to:
+        if kept.count >= self.grows_to + (0 if calm else LATE):
             self._kept = None
 
     def _outputs_of(self, kept: Kept) -> Generator[None, None, Outputs]:
@@ -156,7 +168,7 @@ class Detector:
             self._output(outputs, told, doubt=self._doubt)
             for event in told:
                 if event.event == "recovered":
-                    self._swings += event.subject == "input"
+                    self.swings += event.subject == "input"
                     (inputs if event.subject == "input" else outputs).forget()
         found = self._repeats.fresh(key, _counted(sample)) if sample.faults else set()
         self._shares(found, told, doubt=self._doubt)
@@ -173,7 +185,7 @@ class Detector:
     def _input(self, inputs: Inputs, told: list[Told]) -> bool:
         """Whether the prompts may not be what they were."""
         doubted, evidence, length = inputs.evidence()
-        extra = self.tuning.input_extra + self.tuning.input_again * self._swings
+        extra = self.tuning.input_extra + self.tuning.input_again * self.swings
         if self._risen("input", evidence, self.level + extra, told):
             signals = inputs.moved(length)
             told.append(self._raised("input", evidence, length, signals, of_move(signals)))
@@ -186,6 +198,8 @@ class Detector:
         (joint, length), (single, single_length) = outputs.evidence()
         joint, single = joint - self.tuning.joint_extra, single - self.tuning.single_extra
         evidence = max(joint, single)
+        if self._over(outputs, evidence, length if joint >= single else single_length, told):
+            return
         if doubt and "output" not in self.standing:
             self.evidence["output"] = evidence
             return
@@ -200,7 +214,7 @@ class Detector:
             self._ebb("output", told)
         elif self._risen("output", same.share.evidence, self.level + self.tuning.share_extra, told):
             ago = self.count - same.share.since + 1
-            severity = of_share(Moved(name="other", before=0.0, after=same.share.recent(self.count, ago)))
+            severity = of_share(Moved(name="other", before=0.0, after=same.share.recent(self.count, ago)), ago)
             told.append(self._raised("output", same.share.evidence, ago, outputs.now_other(same), severity))
 
     def _shares(self, found: set[str], told: list[Told], *, doubt: bool) -> None:
@@ -224,7 +238,7 @@ class Detector:
             if self._risen(subject, share.evidence, level, told):
                 ago, whole = self.count - share.since + 1, self._share_of[fault]
                 signal = Moved(name=fault, before=whole.had / whole.of, after=whole.recent(self.count, ago))
-                told.append(self._raised(subject, share.evidence, ago, (signal,), of_share(signal)))
+                told.append(self._raised(subject, share.evidence, ago, (signal,), of_share(signal, ago)))
 
     def _latency(self, sample: Sample, load: tuple[float, float], told: list[Told]) -> None:
         latency = self._slow
@@ -246,6 +260,15 @@ class Detector:
         if evidence < level:
             return False
         self.standing[subject] = self.count
+        return True
+
+    def _over(self, outputs: Outputs, evidence: float, length: int, told: list[Told]) -> bool:
+        """Whether an alarm of the answers has ended by the last ones; the longest sums hold the old ones for long."""
+        if "output" not in self.standing or not outputs.over(evidence, length, self.tuning.quiet):
+            return False
+        del self.standing["output"]
+        self.evidence["output"] = 0.0
+        told.append(Told(event="recovered", kind="output", subject="output", ago=self.tuning.quiet))
         return True
 
     def _ebb(self, subject: str, told: list[Told]) -> None:

@@ -43,12 +43,12 @@ class Inputs:
         self._sums = Sums(weighed.sum(0), count, most)
         turned = weighed if self._joint is None else self._joint.turn(weighed)
         self._turned = Sums(turned.sum(0), count, most)
-        self._means = Means(prompts)
+        self._means = Means(prompts, prompts[:0])
         del self._scaled.scores
 
     def take_in(self, prompts: Matrix, weight: Matrix) -> None:
         """STEP more prompts; weight: of each, in (0, 1]."""
-        self._means.ease(prompts)
+        self._means.add(prompts)
         if self._joint is None:
             return
         scores = weight * self._scaled.score(prompts)

@@ -15,6 +15,7 @@ def rounded(numbers: Matrix) -> Matrix:
     """As they would be kept: what is compared with them must be rounded, too. Huge ones: not known."""
     with np.errstate(over="ignore"):
         found: Matrix = numbers.astype(np.float16).astype(np.float32)
+    found[np.isinf(found)] = np.nan
     return found
 
 

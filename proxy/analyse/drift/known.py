@@ -18,7 +18,8 @@ class Known(msgspec.Struct):
     levels: dict[int, float] = {}  # seq at which a baseline was told -> level of evidence
     learned: bool = False  # the baseline of that version was told
     told: int = 0  # version of the last baseline that was told; 0 = none was
-    grown: int | None = None  # answers of the baseline when its first alarm ended its growth
+    ended: int | None = None  # seq at which its first alarm ended its growth
+    swings: int = 0  # alarms of its prompts that came and went
     standing: dict[str, Event] = {}  # subject -> alarm that was raised and is not over
     answers_of: tuple[str | None, ...] = ()  # route, model and upstream
 
@@ -27,18 +28,18 @@ class Known(msgspec.Struct):
         subject, seq, level = (event.details.get(name) for name in ("subject", "seq", "level"))
         if event.kind == "drift_accepted" and isinstance(seq, int):
             self.since, self.version, self.standing, self.learned = seq, self.version + 1, {}, False
-            self.grown = None
+            self.ended, self.swings = None, 0
         elif event.kind == "drift_baseline":
             self.learned, self.told = True, self.version
             if isinstance(seq, int) and isinstance(level, int | float):
                 self.levels[seq] = float(level)
         elif event.kind == "drift_raised" and isinstance(subject, str):
             self.standing[subject] = event
-            answers = event.details.get("baseline_answers")
-            if self.grown is None and isinstance(answers, int):
-                self.grown = answers
+            if self.ended is None and isinstance(seq, int):
+                self.ended = seq
         elif event.kind == "drift_recovered" and isinstance(subject, str):
             self.standing.pop(subject, None)
+            self.swings += subject == "input"
 
 
 class KnownLanes:

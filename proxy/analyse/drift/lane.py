@@ -44,8 +44,7 @@ class LaneState(msgspec.Struct, frozen=True, kw_only=True):
 class Lane:
     """Feeds its detector with rows of the ledger."""
 
-    def __init__(self, first: StoredSignals, settings: Drift, version: int, grown: int | None = None) -> None:
-        """grown: answers that the baseline had reached when an alarm ended its growth; None = it may grow."""
+    def __init__(self, first: StoredSignals, settings: Drift, version: int) -> None:
         self.first = first
         self.version = version
         self.began_unix_ns = first.started_unix_ns
@@ -55,18 +54,19 @@ class Lane:
             DEFAULT, warm_up=settings.warm_up_answers, latency_tolerance=settings.latency_tolerance
         )
         self.detector = Detector(LEAST_BUDGET, tuning)
-        if grown is not None:
-            self.detector.grows_to = grown
 
     def steps(self, stored: StoredSignals) -> Generator[None, None, list[Told]]:
         """What this answer showed, a step at a time; as Detector.steps."""
         self.calls.append(stored.call_id)
         exact = _exact(self, stored)
+        if exact:
+            self.detector.freeze(0)  # it may be another model from here on
         return exact + (yield from self.detector.steps(sample_of(stored)))
 
-    def stand(self, subjects: Iterable[str]) -> None:
+    def stand(self, subjects: Iterable[str], swings: int) -> None:
         """Have these alarms stand, and no others: they were told, and so nothing is told twice or forgotten."""
         detector = self.detector
+        detector.swings = swings
         before = detector.standing
         detector.standing = {
             subject: before.get(subject, detector.count) for subject in sorted(subjects) if subject[:6] != "exact:"

@@ -17,6 +17,7 @@ Vector = npt.NDArray[np.float64]
 BLOCK: Final = 25  # answers
 _EASE: Final = 0.1  # of the load's moving mean
 _LEAST_VARIANCE: Final = 0.15  # long-run variance of the log; a baseline of 500 may have been a quiet one
+_UNFELT_S: Final = 0.03  # that nobody feels: twice as long is nothing where it is a few milliseconds
 _ENOUGH: Final = 120.0  # the sum grows no further, so that an alarm can end
 _MOST: Final = 1.5  # an answer counts for no more than e**1.5 times as slow
 
@@ -43,6 +44,7 @@ class Latency:
     def __init__(self, seconds: Vector, tokens: Vector, prompt_tokens: Vector, loads: Vector, tolerance: float) -> None:
         """loads: answers x (now, lately). All of the baseline's answers that tell their latency."""
         self._tolerance = math.log1p(tolerance)
+        seconds = seconds + _UNFELT_S
         costs = np.stack([np.ones_like(tokens), tokens, prompt_tokens], axis=1)
         scaled = costs / seconds[:, None]
         penalty = np.diag([0.01, 0.0, 0.01]) * (scaled**2).mean(0) * len(seconds)
@@ -68,7 +70,7 @@ class Latency:
         self._count += 1
         base, a_token, a_prompt_token = self._costs
         expected = max(base + a_token * tokens + a_prompt_token * prompt_tokens, self._least_s)
-        log = math.log(max(seconds, 1e-4) / expected) - self._of_load(*load)
+        log = math.log((max(seconds, 0.0) + _UNFELT_S) / expected) - self._of_load(*load)
         left = min(max(log - self._centre, -self._clip), max(self._clip, _MOST))
         self._all += left
         self._sum += left - self._tolerance

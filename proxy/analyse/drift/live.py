@@ -38,7 +38,7 @@ class Remembered(Protocol):
 class DriftReport(msgspec.Struct, frozen=True, kw_only=True):
     """How it stands with all routes and models, for people."""
 
-    states: dict[str, int]  # of the lanes in memory: how many are learning, calm, alarmed
+    states: dict[str, int]  # how many are learning, calm, alarmed; of those not in memory, only alarmed ones
     alarms: list[Event]  # that stand, oldest first; those of lanes that did not answer since the start as well
 
 
@@ -78,9 +78,9 @@ class LiveDrift:
             return False
         return self._begun().passed(record, meaning)
 
-    def settled(self) -> Sequence[tuple[int, bytes, bytes]]:
-        """As Signalling.settled."""
-        return self._signalling.settled() if self._signalling is not None else ()
+    def learned(self) -> Sequence[tuple[int, bytes, bytes]]:
+        """As Signalling.learned."""
+        return self._signalling.learned() if self._signalling is not None else ()
 
     def prepare(self, observed: Observed) -> bool:
         """Whether the call has signals."""
@@ -100,10 +100,15 @@ class LiveDrift:
         """How it stands. From any thread."""
         watch = self._watch
         states = dict.fromkeys(_STATES, 0)
-        for lane in watch.states() if watch is not None else ():
+        shown = watch.states() if watch is not None else []
+        for lane in shown:
             states[lane.state] += 1
-        alarms = watch.alarms() if watch is not None and watch.began else self._stood
+        alarms = self._alarms()
+        states["alarmed"] += len({_labels_of(event) for event in alarms} - {_labels(lane) for lane in shown})
         return DriftReport(states=states, alarms=alarms)
+
+    def _alarms(self) -> list[Event]:
+        return self._watch.alarms() if self._watch is not None and self._watch.began else self._stood
 
     def _begun(self) -> Signalling:
         if self._signalling is None:
@@ -119,14 +124,16 @@ class LiveDrift:
         return self._signalling
 
     def _show(self) -> None:
+        stood = {_labels_of(event): float(_STATES["alarmed"]) for event in self._alarms()[-LANES_TOLD:]}
         if self._signalling is None or self._watch is None:
+            self._metrics.replace(d.DRIFT_STATE, stood)
             return
         self._metrics.set(d.QUALITY_PARTS, {(name,): total for name, total in dict(self._signalling.parts).items()})
         known = dict(self._signalling.known)
         self._metrics.set(d.QUALITY_PART_ANSWERS, {(name,): float(count) for name, count in known.items()})
         self._metrics.set(d.DRIFT_EVENTS, {labels: float(count) for labels, count in dict(self._watch.raised).items()})
         shown = self._watch.states()[-LANES_TOLD:]
-        self._metrics.replace(d.DRIFT_STATE, {_labels(one): float(_STATES[one.state]) for one in shown})
+        self._metrics.replace(d.DRIFT_STATE, stood | {_labels(one): float(_STATES[one.state]) for one in shown})
         self._metrics.replace(d.DRIFT_BASELINE, {_labels(one): float(one.version) for one in shown})
         evidence: dict[tuple[str, ...], float] = {}
         for one in shown:
@@ -137,4 +144,13 @@ class LiveDrift:
 
 
 def _labels(state: LaneState) -> tuple[str, ...]:
-    return state.route, state.model or "none", (state.digest or "none").removeprefix("sha256:")[:DIGEST_CHARACTERS]
+    return _named(state.route, state.model, state.digest)
+
+
+def _labels_of(event: Event) -> tuple[str, ...]:
+    """Of the lane that an alarm is of, which need not have answered since the start."""
+    return _named(str(event.details.get("route")), event.model, event.details.get("digest"))
+
+
+def _named(route: str, model: str | None, digest: str | None) -> tuple[str, ...]:
+    return route, model or "none", (digest or "none").removeprefix("sha256:")[:DIGEST_CHARACTERS]

@@ -56,6 +56,13 @@ class Sums:
         self.count += len(rows)
         np.add(before, rows.sum(0), out=self._totals[self._steps % _RING])
         self._look_back(self._steps)
+        if self._steps % _RING == 0 and not self.growing:
+            self._totals -= self._totals[0].copy()  # only differences count now, and those of large numbers are coarse
+
+    def add_all(self, rows: Matrix) -> None:
+        """Many more answers."""
+        for at in range(0, len(rows), STEP):
+            self.add(rows[at : at + STEP])
 
     def forget(self) -> None:
         """No answer so far counts in later sums, but there is always one."""
@@ -88,7 +95,7 @@ class Sums:
         if fixed and self._mean is not None:
             last[:fixed] -= _LENGTHS[:fixed] * self._mean
         if fixed < len(steps):
-            weights = _LENGTHS[fixed : len(steps)] / (self._first + STEP * since[fixed:, None])
+            weights = _LENGTHS[fixed : len(steps)] / np.maximum(self._first + STEP * since[fixed:, None], 1)
             last[fixed:] -= weights.astype(np.float32) * before[fixed:]
         return last
 
@@ -111,7 +118,7 @@ class Joint:
         shortest: answers below which nothing is sure.
         """
         self.shortest = int(np.searchsorted(LENGTHS, shortest))
-        self.basis, self.moves, self.noise = basis, moves, noise
+        self.noise = noise
         self._wide = np.array(scales)[:, None] * moves
         self._basis = basis.astype(np.float32)
         self.weigh(np.full(len(LENGTHS), count))
@@ -126,6 +133,13 @@ class Joint:
     def turn(self, scores: Matrix) -> Matrix:
         """The scores of some answers along the directions; an odd one counts for no more than others."""
         return _bounded(scores @ self._basis)
+
+    def likely(self, sums: Matrix, length: int) -> Matrix:
+        """How far the mean moved over the last so many, along each direction: what the prior makes of it."""
+        at = int(np.searchsorted(LENGTHS, length))
+        moves = self._wide.max(0)
+        likely: Matrix = sums[at] / length * moves / (moves + self.noise[at] / length)
+        return likely
 
     def evidence(self, sums: Matrix) -> Matrix:
         """Logarithm of the e-value of each length. sums: of turned scores."""
@@ -185,8 +199,8 @@ class Single:
     def __init__(
         self, scores: Matrix, weights: Matrix, scales: tuple[float, ...], topics: Topics, *, block: int, wander: float
     ) -> None:
-        self.spread = spread_of(scores, block, weights)
-        self._noise = self.spread + wander * topics.runs(LENGTHS)[:, None, None] * topics.between(scores)
+        spread = spread_of(scores, block, weights)
+        self._noise = spread + wander * topics.runs(LENGTHS)[:, None, None] * topics.between(scores)
         self._wide = np.array(scales)[:, None]
         self._log_weight = np.log(np.maximum(weights, 1e-9) / np.maximum(weights, 1e-9).sum()) - math.log(len(scales))
         self.weigh(np.full(len(LENGTHS), len(scores)))

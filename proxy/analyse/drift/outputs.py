@@ -11,9 +11,10 @@ from typing import Any
 import numpy.typing as npt
 
 from proxy.analyse.drift import priors
+from proxy.analyse.drift.course import Course
 from proxy.analyse.drift.kept import Kept
 from proxy.analyse.drift.means import TOP, Means
-from proxy.analyse.drift.moved import REGAIN, STEP, Single, Sums, detected, joint_of_answers
+from proxy.analyse.drift.moved import REGAIN, Single, Sums, detected, joint_of_answers
 from proxy.analyse.drift.ranks import Ranks
 from proxy.analyse.drift.same import Same
 from proxy.analyse.drift.told import Moved
@@ -39,10 +40,11 @@ class Outputs:
         )
         weights = prior.moves.diagonal()
         self._single = Single(scores, weights, tuning.single_scales, topics, block=tuning.block, wander=tuning.wander)
+        self._course = Course()
         self.learned_from = kept.count
         features = kept.features
         self.same = None if scores.shape[1] else Same(features)
-        self._means = Means(features)
+        self._means = Means(features, features[first:])
         self._begin(scores, kept.weights, first, most)
         del ranks.scores  # the largest thing of a lane
 
@@ -54,7 +56,7 @@ class Outputs:
     @property
     def compared(self) -> int:
         """Answers that the last ones are compared with at most."""
-        return int(self._sums.compared().max())
+        return self.learned_from if self.same is not None else int(self._sums.compared().max())
 
     def take_in(self, features: Matrix, prompts: Matrix, weight: Matrix) -> None:
         """STEP more answers; weight: of each, in (0, 1], how much it counts."""
@@ -63,7 +65,7 @@ class Outputs:
         self._turned.add(self._joint.turn(scores))
         if self.same is not None:
             self.same.feed(features, self._sums.count)
-        self._means.ease(features)
+        self._means.add(features)
         if self._sums.growing and self._sums.count % REGAIN < len(features):
             self._weigh()
         self._last = self._sums.last()
@@ -90,8 +92,15 @@ class Outputs:
         self._turned.freeze(ago)
         self._weigh()
 
+    def over(self, evidence: float, length: int, quiet: int) -> bool:
+        """Whether what was told is over, of an alarm that stands; evidence: of now, over so many last answers."""
+        sums = self._turned.last()
+        self._course.follow(self._joint, sums, evidence, length)
+        return self._course.over(self._joint, sums, quiet)
+
     def forget(self) -> None:
         """What was told, and is over, is no evidence any more; the longest sums would still hold it."""
+        self._course = Course()
         self._sums.forget()
         self._turned.forget()
 
@@ -100,9 +109,8 @@ class Outputs:
         turned = self._joint.turn(scores)
         self._sums = Sums(scores[:first].sum(0), first, most)
         self._turned = Sums(turned[:first].sum(0), first, most)
-        for at in range(first, len(scores), STEP):
-            self._sums.add(scores[at : at + STEP])
-            self._turned.add(turned[at : at + STEP])
+        self._sums.add_all(scores[first:])
+        self._turned.add_all(turned[first:])
         self._last = self._sums.last()
         self._weigh()
 

@@ -136,7 +136,7 @@ class Scaled:
     def __init__(self, prompts: Matrix) -> None:
         """answers x prompt features; nan: not known."""
         self._centre, scale = _standard(prompts)
-        self.places = np.flatnonzero(np.isfinite(scale))
+        self.places = np.flatnonzero(np.isfinite(scale) & (np.isfinite(prompts).mean(0) > _KNOWN))
         self._centre, self._to_scale = self._centre[self.places], 1.0 / scale[self.places]
         first = self._raw(prompts)
         self._mean, self._to_one = first.mean(0), 1.0 / np.maximum(first.std(0), _LEAST_SPREAD)

@@ -13,6 +13,7 @@ Severity = Literal["none", "low", "medium", "high"]
 
 _MOVES: Final = (0.35, 0.8)  # mean of the three largest moves, in standard deviations
 _RISES: Final = (0.06, 0.2)  # of a share, in answers of all
+_FEW: Final = 20  # answers' worth of belief that nothing changed
 _SLOWER: Final = (1.4, 2.0)
 
 
@@ -22,9 +23,9 @@ def of_move(signals: Sequence[Moved]) -> Severity:
     return _graded(sum(largest) / max(len(largest), 1), _MOVES)
 
 
-def of_share(signal: Moved) -> Severity:
-    """Of a fault that is commoner than it was."""
-    return _graded(signal.after - signal.before, _RISES)
+def of_share(signal: Moved, answers: int) -> Severity:
+    """Of a fault that is commoner than it was, in so many answers: of a few, all may be so by chance."""
+    return _graded((signal.after - signal.before) * answers / (answers + _FEW), _RISES)
 
 
 def of_latency(signal: Moved) -> Severity:

@@ -15,9 +15,10 @@ from typing import Any, Final, Protocol
 
 import numpy as np
 
-from proxy.analyse.drift.detector import full_length
+from proxy.analyse.drift.detector import LATE, full_length
 from proxy.analyse.drift.known import Known, KnownLanes, lane_of
 from proxy.analyse.drift.lane import LEAST_BUDGET, Lane, LaneState, event_of
+from proxy.analyse.drift.moved import LENGTHS
 from proxy.analyse.drift.told import Told
 from proxy.core.config import Drift
 from proxy.core.event import Event
@@ -194,18 +195,22 @@ class DriftWatch:
     def _rebuild(self, ledger: DriftLedger, stored: StoredSignals, known: Known) -> Iterator[None]:
         """The lane as it was before this row. A bounded number of rows, a step each."""
         number, since, warm_up = stored.row.lane, known.since, self._settings.warm_up_answers
-        learned_from = max(known.grown or full_length(warm_up), warm_up)
-        first = ledger.signals_after(since, limit=learned_from, lane=number)
+        # An alarm is raised at most so long after what it takes out of the baseline: it must be seen again.
+        seen = full_length(warm_up) + (int(LENGTHS[-1]) if known.ended is not None else LATE)
+        first = ledger.signals_after(since, limit=seen, lane=number)
+        yield
         newest = ledger.newest_signals(stored.seq, limit=NEWEST, lane=number)
         learned_until = first[-1].seq if first else 0
-        lane = Lane(first[0] if first else stored, self._settings, known.version, known.grown)
+        lane = Lane(first[0] if first else stored, self._settings, known.version)
         for row in [*first, *(row for row in newest if row.seq > learned_until)]:
             if row.seq < stored.seq and number not in self._aside:
                 yield from self._fed(number, lane, row)
+                if lane.detector.growing and known.ended is not None and row.seq >= known.ended:
+                    lane.detector.freeze(lane.detector.count)  # raised by an earlier version, at other levels
                 yield
         if number in self._aside or since != known.since:  # it failed, or was accepted meanwhile
             return
-        lane.stand(known.standing)
+        lane.stand(known.standing, known.swings)
         self._lanes[number] = lane
         if len(self._lanes) > LANES:
             self._lanes.popitem(last=False)

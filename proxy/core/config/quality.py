@@ -61,7 +61,10 @@ class Drift(Section, frozen=True, kw_only=True):
     ] = 30.0
     warm_up_answers: Annotated[
         Annotated[int, Meta(ge=200, le=2000)],
-        Meta(description="Answers that a baseline is learned from. Fewer: on watch sooner, small changes found later."),
+        Meta(
+            description="Answers that a baseline is first learned from; it grows to three times as many, at most"
+            " 1,500. Fewer: on watch sooner, small changes found later."
+        ),
     ] = 500
     latency_tolerance: Annotated[
         Annotated[float, Meta(ge=0.05, le=5)],

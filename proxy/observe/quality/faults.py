@@ -60,6 +60,7 @@ _MOJIBAKE: Final = re.compile(  # begins with one class: so it is sought six tim
 _WORDLESS: Final = re.compile(r"[^\W_]")
 _OPEN_ENDS: Final = frozenset(",;-(")
 _LONG_LINE: Final = 40
+_RUN: Final = 200  # characters
 
 
 def faults_of(
@@ -76,7 +77,9 @@ def faults_of(
     if answer.finish_reason == "length":
         found.append("truncated")
     if not words and _WORDLESS.search(text, 0, _LOOK) is None:
-        if not answer.tool_calls:
+        if _one_character(text):
+            found.append("loop")
+        elif not answer.tool_calls:
             found.append("empty")
         return frozenset(found)
     if _refuses(text[:_REFUSAL_CHARACTERS].lower()):
@@ -116,6 +119,8 @@ def _refuses(head: str) -> bool:
 
 def _loops(text: str) -> bool:
     """Whether the last words were said at least four times in a row before."""
+    if _one_character(text):
+        return True
     tail = text[-_TAIL:].rstrip()
     if len(tail) < 100:
         return False
@@ -129,6 +134,12 @@ def _loops(text: str) -> bool:
     if period <= 0:
         return True
     return all(tail[-24 - k * period : len(tail) - k * period] == phrase for k in (1, 2, 3))
+
+
+def _one_character(text: str) -> bool:
+    """Whether it ends in one and the same, as of a broken GPU; lines that are drawn are shorter."""
+    tail = text[-_TAIL:].rstrip()[-_RUN:]
+    return len(tail) == _RUN and tail == tail[0] * _RUN
 
 
 def _leaks(text: str) -> bool:

@@ -28,6 +28,7 @@ from proxy.wire.meaning import Meaning
 from proxy.wire.transcript import read_transcript
 
 LANES: Final = 500  # whose references are kept: 96 KiB each at most
+_KEPT_EVERY: Final = 25  # texts that a reference learned from: so many at most are lost when all is killed
 _ENDS: Final = 64  # calls that are looked back for those at the same time
 _DIALECTS: Final = frozenset(
     {
@@ -54,14 +55,14 @@ class Signalling:
     def __init__(self, scorers: Sequence[Guarded] = ()) -> None:
         self._scorers = scorers
         self._lanes: OrderedDict[int, _Lane] = OrderedDict()
-        self._settled: list[int] = []
+        self._learned: dict[int, None] = {}  # lanes of which there is more to keep
         self.parts: dict[str, float] = {}  # sums of the parts of all scores
         self.known: dict[str, int] = {}  # answers that each part is known of
 
     def recall(self, ledger: Kept) -> None:
         """What lanes had learned before a restart. Raises LedgerError."""
         self._lanes.clear()
-        self._settled = []
+        self._learned = {}
         for lane, answers, prompts in ledger.references():
             try:
                 known = _Lane()
@@ -71,14 +72,14 @@ class Signalling:
                 continue  # of an older version: learned anew
             self._lanes[lane] = known
 
-    def settled(self) -> list[tuple[int, bytes, bytes]]:
-        """References that have settled since this was asked last, to be kept."""
+    def learned(self) -> list[tuple[int, bytes, bytes]]:
+        """References that have learned more since this was asked last, to be kept."""
         found = [
             (lane, self._lanes[lane].references.answers.dump(), self._lanes[lane].references.prompts.dump())
-            for lane in self._settled
+            for lane in self._learned
             if lane in self._lanes
         ]
-        self._settled = []
+        self._learned = {}
         return found
 
     def row(self, record: CallRecord, meaning: Meaning, request: dict[str, Any] | None) -> SignalRow | None:
@@ -90,10 +91,10 @@ class Signalling:
         asked = request if request is not None else {}
         prompt = prompt_of(asked, record)
         answer = _answer(record, meaning, asked, prompt)
-        young = not lane.references.answers.settled
+        texts = lane.references.answers.texts
         signals = lane.references.filled(signals_of(answer))
-        if young and lane.references.answers.settled:
-            self._settled.append(number)
+        if texts < lane.references.answers.texts and lane.references.answers.texts % _KEPT_EVERY == 0:
+            self._learned[number] = None
         scored = score(
             Answered(answer=answer, signals=signals, latency_s=record.duration_s, record=record), self._scorers
         )

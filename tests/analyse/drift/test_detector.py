@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from proxy.analyse.drift.detector import Detector, full_length
+from proxy.analyse.drift.detector import LATE, Detector, full_length
 from proxy.analyse.drift.told import Sample, Told
 from proxy.analyse.drift.tuning import Tuning
 from proxy.observe.quality.answer import Answer
@@ -202,3 +202,60 @@ def test_numbers_beyond_half_precision_harm_nothing() -> None:
         detector.feed(sample)
     assert detector.learned
     assert np.isfinite(detector.evidence["output"])
+
+
+def test_an_output_alarm_ends_soon_after_the_answers_are_as_before() -> None:
+    detector, dice = Detector(20_000, TUNING), np.random.default_rng(4)
+    for _ in range(2 * WARM_UP):
+        assert detector.feed(by_lot(dice)) in ([], [Told(event="baseline", kind="output", subject="output")])
+    assert raised_by(detector, (by_lot(dice, moved=0.7) for _ in range(150))) == ["output"]
+    since = [at for at in range(700) for one in detector.feed(by_lot(dice)) if one.event == "recovered"]
+    assert len(since) == 1
+    assert since[0] < 260
+    assert not detector.standing
+
+
+def test_a_small_change_that_lasts_stays_told_and_is_told_once() -> None:
+    detector, dice = Detector(20_000, TUNING), np.random.default_rng(3)
+    assert raised_by(detector, (by_lot(dice) for _ in range(5 * WARM_UP))) == []
+    assert raised_by(detector, (by_lot(dice, moved=0.1) for _ in range(2500))) == ["output"]
+    assert "output" in detector.standing
+
+
+def test_an_alarm_tells_what_the_signals_are_since_it_began() -> None:
+    detector, dice = Detector(20_000, TUNING), np.random.default_rng(6)
+    raised_by(detector, (by_lot(dice) for _ in range(2 * WARM_UP)))
+    told = [one for _ in range(40) for one in detector.feed(by_lot(dice, moved=4.0)) if one.event == "raised"]
+    assert [one.subject for one in told] == ["output"]
+    for signal in told[0].signals:
+        assert signal.before == pytest.approx(0.0, abs=0.3)
+        assert signal.after == pytest.approx(4.0, abs=1.5)  # of the answers since, not of those before mixed in
+
+
+def test_what_the_baseline_knows_nothing_of_is_no_evidence_when_it_becomes_known() -> None:
+    detector, dice = Detector(20_000, TUNING), np.random.default_rng(9)
+    for at in range(4 * WARM_UP):
+        sample = by_lot(dice)
+        sample.prompt[-1] = np.nan if at < 0.9 * WARM_UP else 7.0 + sample.prompt[-1]
+        sample.features[-1] = np.nan if at < 0.9 * WARM_UP else 7.0 + sample.features[-1]
+        assert [one.event for one in detector.feed(sample) if one.event == "raised"] == []
+
+
+@pytest.mark.parametrize("warm_up", [200, 333, 501, 750, 1500, 2000])
+def test_every_baseline_is_learned_up_to_its_full_length(warm_up: int) -> None:
+    detector, dice = Detector(20_000, Tuning(warm_up=warm_up)), np.random.default_rng(warm_up)
+    for _ in range(full_length(warm_up) + LATE):
+        detector.feed(by_lot(dice))
+    assert detector._outputs is not None
+    assert full_length(warm_up) <= detector._outputs.learned_from <= full_length(warm_up) + LATE
+    assert not detector.growing
+
+
+def test_two_faulty_answers_are_no_severe_change() -> None:
+    detector, dice = Detector(2_000, TUNING), np.random.default_rng(12)
+    raised_by(detector, (by_lot(dice) for _ in range(2 * WARM_UP)))
+    leaking = (by_lot(dice, faulty=frozenset({"leak"})) for _ in range(30))
+    told = [one for sample in leaking for one in detector.feed(sample) if one.event == "raised"]
+    assert told[0].subject == "share:leak"
+    assert told[0].ago < 8
+    assert told[0].severity != "high"

@@ -117,3 +117,13 @@ def test_what_moved_is_never_compared_with(ago: int) -> None:
     until = FIRST + max(200 - -(-ago // STEP) * STEP, 0)
     assert sums.last() == pytest.approx(expected(rows, until), abs=2e-2)
     assert sums.compared().max() == until
+
+
+def test_sums_are_as_exact_after_a_long_time() -> None:
+    """In single precision a total of millions would round each answer away."""
+    rows = (1000 + np.random.default_rng(1).integers(0, 8, size=(40 * 1028, 2))).astype(np.float32)
+    sums = Sums(np.zeros(2), 0, 0)
+    for _ in range(3):
+        for at in range(0, len(rows), STEP):
+            sums.add(rows[at : at + STEP])
+    assert sums.last()[0] == pytest.approx(rows[-LENGTHS[0] :].sum(0), abs=0.3)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from proxy.analyse.drift import watching
-from proxy.analyse.drift.detector import full_length
+from proxy.analyse.drift.detector import LATE, full_length
 from proxy.analyse.drift.lane import Lane
 from proxy.analyse.drift.watching import NEWEST, DriftWatch
 from proxy.core.call import CallRecord
@@ -64,6 +64,7 @@ class Traffic:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger, self._dice, self._count = ledger, np.random.default_rng(11), 0
+        self.identity: str | None = None
 
     def answers(self, count: int, *, faulty: Sequence[str] = (), lanes: int = 1) -> None:
         self._ledger.commit(Batch(calls=[self._call(faulty, at % lanes) for at in range(count)]))
@@ -74,7 +75,9 @@ class Traffic:
         return CallRecord(
             call_id=f"c{self._count}", request_id=f"r{self._count}", started_unix_ns=self._count * 10**9,
             route=f"/{lane}", dialect="openai_chat", method="POST", outcome="ok", model="m",
-            signals=SignalRow(lane=lane, numbers=numbers.tobytes(), faults=sum(BITS[name] for name in faulty)),
+            signals=SignalRow(
+                lane=lane, numbers=numbers.tobytes(), faults=sum(BITS[name] for name in faulty), identity=self.identity
+            ),
         )  # fmt: skip
 
 
@@ -168,8 +171,8 @@ def test_a_restart_reads_a_bounded_number(ledger: Ledger, source: Source, traffi
     traffic.answers(1)
     watch = begun()
     read_all(watch, source)
-    assert source.rows <= full_length(WARM_UP) + NEWEST + 1
-    assert [state.answers for state in watch.states()] == [full_length(WARM_UP) + NEWEST + 1]
+    assert source.rows <= full_length(WARM_UP) + LATE + NEWEST + 1
+    assert [state.answers for state in watch.states()] == [full_length(WARM_UP) + LATE + NEWEST + 1]
 
 
 def test_a_turn_is_bounded_and_goes_on_where_it_was(
@@ -178,6 +181,7 @@ def test_a_turn_is_bounded_and_goes_on_where_it_was(
     traffic.answers(WARM_UP + 10)
     monkeypatch.setattr(watching, "BUSY_TURN_S", 0.0)
     watch = begun()
+    watch.turn(source, busy=True)  # looks what the ledger has of the lane
     for rows in range(1, 6):
         watch.turn(source, busy=True)
         assert [state.answers for state in watch.states()] == [rows]
@@ -280,7 +284,7 @@ def test_a_lane_that_is_accepted_while_it_learns_begins_anew(
     monkeypatch.setattr(watching, "_LOOK_S", 0.0)
     traffic.answers(WARM_UP)
     watch = begun()
-    for _ in range(WARM_UP):
+    for _ in range(WARM_UP + 1):
         watch.turn(source)
     assert watch.states()[0].answers == WARM_UP
     assert watch.states()[0].state == "learning"  # between two steps
@@ -292,3 +296,20 @@ def test_a_lane_that_is_accepted_while_it_learns_begins_anew(
     traffic.answers(WARM_UP)
     read_all(watch, source)
     assert told(ledger) == [("accepted", "output"), ("baseline", "output")]
+
+
+def test_another_name_in_the_answers_ends_the_growth_now_as_after_a_restart(
+    ledger: Ledger, source: Source, traffic: Traffic
+) -> None:
+    traffic.identity = "one"
+    traffic.answers(WARM_UP + 60)
+    traffic.identity = "another"
+    traffic.answers(2 * full_length(WARM_UP))
+    watch = begun()
+    read_all(watch, source)
+    assert ("raised", "exact:identity") in told(ledger)
+    assert baseline_of(watch) == WARM_UP + 60
+    again = begun()
+    traffic.answers(1)
+    read_all(again, source)
+    assert baseline_of(again) == WARM_UP + 60

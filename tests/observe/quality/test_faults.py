@@ -128,3 +128,11 @@ def test_odd_answers_harm_nothing(odd: str) -> None:
 def test_refusals_pass_the_quick_look(text: str) -> None:
     answer = Answer(response=text + " and so on, as anybody would see in the end.", prompt="Tell me of it.")
     assert "refusal" in signals_of(answer).faults
+
+
+@pytest.mark.parametrize("character", ["G", "!", "@", "\u4e00", "("])
+def test_the_same_character_without_end_is_a_loop_and_not_empty(character: str) -> None:
+    for text in (character * 4000, "It begins well. " + character * 4000 + "\n"):
+        assert "loop" in faults(text)
+        assert "empty" not in faults(text)
+    assert "loop" not in faults("A line:\n" + "-" * 80)

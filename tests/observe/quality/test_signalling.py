@@ -44,7 +44,7 @@ def test_what_was_to_be_kept_before_a_recall_is_learned_anew():
     signalling.recall(Empty())
     signalling.row(_RECORD, _MEANING, _REQUEST)
 
-    assert signalling.settled() == []
+    assert signalling.learned() == []
 
 
 class Empty:
@@ -80,3 +80,21 @@ def test_those_beside_are_counted_whatever_the_order_of_their_ends():
         assert row is not None
         assert row.in_flight == sum(end > record.started_unix_ns / 1e9 for end in ends)
         ends.append(record.started_unix_ns / 1e9 + duration_s)
+
+
+def test_what_a_young_lane_learned_is_kept_as_it_goes():
+    """Killed after 60 answers, it goes on learning from 50, and not from none: its baseline has begun."""
+    signalling, ledger = Signalling(), Empty()
+    for number in range(60):
+        signalling.row(replace(_RECORD, call_id=str(number)), _MEANING, _REQUEST)
+    [kept] = signalling.learned()
+    assert signalling.learned() == []
+
+    ledger.references = lambda: [kept]
+    again = Signalling()
+    again.recall(ledger)
+    for number in range(LEARNED_FROM - 50):
+        again.row(replace(_RECORD, call_id=f"again {number}"), _MEANING, _REQUEST)
+
+    assert again._lanes[kept[0]].references.answers.texts == LEARNED_FROM
+    assert again._lanes[kept[0]].references.answers.settled
