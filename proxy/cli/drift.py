@@ -17,6 +17,15 @@ _LONGEST_LINE: Final = 256 * 1024 * 1024
 EXIT_BAD_LINES: Final = 3
 
 
+_where = click.option("--data", metavar="DIR", envvar="SIGHTGLASS_DATA", help="Where the ledger is.")
+_config = click.option(
+    "--config",
+    metavar="FILE",
+    help="Settings file: where the ledger is, how the detector is set.",
+)
+_as_json = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+
+
 @click.group(context_settings=_HELP)
 def drift() -> None:
     """Notice that a model changed, and stay silent when it did not.
@@ -33,8 +42,11 @@ def drift() -> None:
 )  # fmt: skip
 @click.option("--scores", metavar="FILE", help="Also write quality, its parts and hard faults, one line an answer.")
 @click.option("--ledger", is_flag=True, help="Replay the answers of the ledger instead of a file.")
-@click.option("--data", metavar="DIR", envvar="SIGHTGLASS_DATA", help="Where the ledger is.")
-def replay(*, path: str | None, budget: float, scores: str | None, ledger: bool, data: str | None) -> None:
+@_where
+@_config
+def replay(
+    *, path: str | None, budget: float, scores: str | None, ledger: bool, data: str | None, config: str | None
+) -> None:
     """Look over recorded answers in their order, and print one JSON line an event.
 
     A line is an object with `prompt`, `response`, and what there is of `latency_ms`, `prompt_tokens`,
@@ -48,7 +60,7 @@ def replay(*, path: str | None, budget: float, scores: str | None, ledger: bool,
     if ledger:
         from proxy.cli.drift_ledger import replay_ledger
 
-        replay_ledger(data, budget, _print)
+        replay_ledger(data, config, budget, _print)
         return
     assert path is not None
     if scores is not None and (scores == "-" or _same_file(path, scores)):
@@ -166,11 +178,6 @@ def _progress(size: int | None) -> Iterator[Any]:
         return
     with click.progressbar(length=size, label="answers", file=sys.stderr) as bar:
         yield bar.update
-
-
-_where = click.option("--data", metavar="DIR", envvar="SIGHTGLASS_DATA", help="Where the ledger is.")
-_config = click.option("--config", metavar="FILE", help="Settings file to take --data from.")
-_as_json = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 
 
 @drift.command(context_settings=_HELP)

@@ -201,15 +201,23 @@ def _acceptable(event: Event, told: Sequence[Event]) -> None:
             )
 
 
-def replay_ledger(data: str | None, budget: float, show: Callable[[Any], None]) -> None:
-    """Feed the signals of the ledger, as a calm observer would have, and print the events."""
-    from proxy.analyse.drift.again import replayed
+def replay_ledger(data: str | None, config: str | None, budget: float, show: Callable[[Any], None]) -> None:
+    """Feed the signals of the ledger, as a calm observer with these settings would have, and print the events."""
+    from proxy.analyse.drift.again import Again
+    from proxy.analyse.drift.tuning import tuned
     from proxy.cli.options import read_settings
 
-    directory = Path(data or read_settings({"config": None}).config.data).expanduser()
-    with _reading(directory) as reader:
-        for event in replayed(reader, budget):
+    settings = read_settings({"config": config}).config
+    with _reading(Path(data or settings.data).expanduser()) as reader:
+        again = Again(reader, budget, tuned(settings.drift))
+        for event in again.events():
             show(event)
+    if again.learning:
+        click.echo(
+            f"sightglass: {again.learning} routes and models had too few answers for a baseline"
+            f" ({settings.drift.warm_up_answers} are needed)",
+            err=True,
+        )
 
 
 def _of_id(reader: LedgerReader, event_id: int) -> Event:

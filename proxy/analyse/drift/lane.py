@@ -12,7 +12,7 @@ import numpy as np
 
 from proxy.analyse.drift.detector import Detector
 from proxy.analyse.drift.told import Moved, Sample, Told
-from proxy.analyse.drift.tuning import DEFAULT
+from proxy.analyse.drift.tuning import tuned
 from proxy.core.config import Drift
 from proxy.core.event import DriftKind, Event
 from proxy.observe.quality.faults import named
@@ -36,6 +36,7 @@ class LaneState(msgspec.Struct, frozen=True, kw_only=True):
     state: str  # learning, calm, alarmed
     answers: int
     version: int  # of the baseline; 0 = none yet
+    baseline_answers: int  # that the last ones are compared with
     evidence: dict[str, float]
     level: float
     alarms: tuple[str, ...]
@@ -50,10 +51,7 @@ class Lane:
         self.began_unix_ns = first.started_unix_ns
         self.calls: deque[str] = deque(maxlen=_CALLS_KEPT)
         self.identities: set[str] = set()
-        tuning = msgspec.structs.replace(
-            DEFAULT, warm_up=settings.warm_up_answers, latency_tolerance=settings.latency_tolerance
-        )
-        self.detector = Detector(LEAST_BUDGET, tuning)
+        self.detector = Detector(LEAST_BUDGET, tuned(settings))
 
     def steps(self, stored: StoredSignals) -> Generator[None, None, list[Told]]:
         """What this answer showed, a step at a time; as Detector.steps."""
@@ -80,7 +78,8 @@ class Lane:
             lane=number, route=self.first.route, model=self.first.model, digest=self.first.digest,
             state="alarmed" if alarms else "calm" if detector.learned else "learning",
             answers=detector.answers, version=self.version if detector.learned else 0,
-            evidence=dict(detector.evidence), level=detector.level, alarms=alarms,
+            baseline_answers=detector.baseline_answers, evidence=dict(detector.evidence),
+            level=detector.level, alarms=alarms,
         )  # fmt: skip
 
 

@@ -135,6 +135,8 @@ class LiveDrift:
         shown = self._watch.states()[-LANES_TOLD:]
         self._metrics.replace(d.DRIFT_STATE, stood | {_labels(one): float(_STATES[one.state]) for one in shown})
         self._metrics.replace(d.DRIFT_BASELINE, {_labels(one): float(one.version) for one in shown})
+        answers = {_labels(one): float(one.baseline_answers) for one in shown}
+        self._metrics.replace(d.DRIFT_BASELINE_ANSWERS, answers)
         evidence: dict[tuple[str, ...], float] = {}
         for one in shown:
             for subject, nats in one.evidence.items():

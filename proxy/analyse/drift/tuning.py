@@ -6,6 +6,8 @@ from typing import Final
 
 import msgspec
 
+from proxy.core.config import Drift
+
 
 class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     """`extra`: evidence in nats that a kind needs above the logarithm of the budget."""
@@ -34,3 +36,10 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
 
 
 DEFAULT: Final = Tuning()
+
+
+def tuned(settings: Drift) -> Tuning:
+    """As the settings want it."""
+    return msgspec.structs.replace(
+        DEFAULT, warm_up=settings.warm_up_answers, latency_tolerance=settings.latency_tolerance
+    )

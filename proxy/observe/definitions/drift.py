@@ -54,6 +54,13 @@ DRIFT_STATE: Final = gauge(
     "model",
     "digest",
 )
+DRIFT_BASELINE_ANSWERS: Final = gauge(
+    "sightglass_drift_baseline_answers",
+    "Answers that the last ones are compared with: grows while nothing is told; by route, model and digest.",
+    "route",
+    "model",
+    "digest",
+)
 DRIFT_BASELINE: Final = gauge(
     "sightglass_drift_baseline_version",
     "Which baseline is in force, 0 = none yet, by route, model and digest.",
