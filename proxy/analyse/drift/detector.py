@@ -93,14 +93,13 @@ class Detector:
         load = self._load.add(sample.in_flight)
         self.answers += 1
         key = _prompt_key(sample)
-        features, prompt = rounded(sample.features), rounded(sample.prompt)
         if self._outputs is None or self._inputs is None:
-            return (yield from self._learn(sample, features, prompt, key, load))
+            return (yield from self._learn(sample, key, load))
         self.count += 1
         weight = self._repeats.weight(key)
         if self._kept is not None:
-            self._kept.add(features, prompt, weight)
-        self._waiting.append((features, prompt, weight))
+            self._kept.add(sample.features, sample.prompt, weight)
+        self._waiting.append((sample.features, sample.prompt, weight))
         told = self._look(self._outputs, self._inputs, sample, key, load)
         raised = [one.ago for one in told if one.event == "raised"]
         if raised:
@@ -116,11 +115,9 @@ class Detector:
             self._outputs.freeze(ago)
             self._inputs.freeze(ago)
 
-    def _learn(
-        self, sample: Sample, features: Vector, prompt: Vector, key: bytes, load: tuple[float, float]
-    ) -> Generator[None, None, list[Told]]:
+    def _learn(self, sample: Sample, key: bytes, load: tuple[float, float]) -> Generator[None, None, list[Told]]:
         assert self._kept is not None
-        self._kept.add(features, prompt, 1.0)
+        self._kept.add(sample.features, sample.prompt, 1.0)
         self._faults.append((key, _counted(sample)))
         if sample.latency_s and sample.tokens is not None:
             self._timed.append((sample.latency_s, sample.tokens, sample.prompt_tokens or 0, load))
@@ -179,8 +176,9 @@ class Detector:
         features, prompts, weights = zip(*self._waiting, strict=True)
         self._waiting.clear()
         weight = np.array(weights, np.float32)[:, None]
-        outputs.take_in(np.stack(features), np.stack(prompts), weight)
-        inputs.take_in(np.stack(prompts), weight)
+        asked = rounded(np.stack(prompts))
+        outputs.take_in(rounded(np.stack(features)), asked, weight)
+        inputs.take_in(asked, weight)
 
     def _input(self, inputs: Inputs, told: list[Told]) -> bool:
         """Whether the prompts may not be what they were."""

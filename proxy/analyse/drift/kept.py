@@ -14,9 +14,7 @@ Matrix = npt.NDArray[Any]
 def rounded(numbers: Matrix) -> Matrix:
     """As they would be kept: what is compared with them must be rounded, too. Huge ones: not known."""
     with np.errstate(over="ignore"):
-        found: Matrix = numbers.astype(np.float16).astype(np.float32)
-    found[np.isinf(found)] = np.nan
-    return found
+        return _known(numbers.astype(np.float16))
 
 
 class Kept:
@@ -29,13 +27,14 @@ class Kept:
         self.count = 0
 
     def add(self, features: Matrix, prompt: Matrix, weight: float) -> None:
-        """One more answer, `rounded`; weight: in (0, 1]."""
+        """One more answer; weight: in (0, 1]."""
         if self.count == len(self._rows):
             self._wide = len(features)
             more = np.zeros((self._room, len(features) + len(prompt) + 1), np.float16)
             self._rows = np.concatenate([self._rows, more]) if self.count else more
         row = self._rows[self.count]
-        row[: self._wide], row[self._wide : -1], row[-1] = features, prompt, weight
+        with np.errstate(over="ignore"):
+            row[: self._wide], row[self._wide : -1], row[-1] = features, prompt, weight
         self.count += 1
 
     def weigh(self, weights: Sequence[float]) -> None:
@@ -45,14 +44,20 @@ class Kept:
     @property
     def features(self) -> Matrix:
         """Answers x features."""
-        return self._rows[: self.count, : self._wide].astype(np.float32)
+        return _known(self._rows[: self.count, : self._wide])
 
     @property
     def prompts(self) -> Matrix:
         """Answers x features of prompts."""
-        return self._rows[: self.count, self._wide : -1].astype(np.float32)
+        return _known(self._rows[: self.count, self._wide : -1])
 
     @property
     def weights(self) -> Matrix:
         """Answers x 1."""
         return self._rows[: self.count, -1:].astype(np.float32)
+
+
+def _known(halves: Matrix) -> Matrix:
+    found: Matrix = halves.astype(np.float32)
+    found[np.isinf(found)] = np.nan
+    return found
