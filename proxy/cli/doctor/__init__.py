@@ -71,6 +71,7 @@ def examine(config: Config, upstreams: tuple[ResolvedUpstream, ...]) -> list[Fin
     from proxy.cli.doctor.directory import examine_directory
     from proxy.cli.doctor.machine import examine_clock, examine_limits, examine_parts
     from proxy.cli.doctor.ports import examine_ports
+    from proxy.cli.doctor.scorers import examine_scorers
     from proxy.cli.doctor.upstreams import examine_upstreams
 
     return [
@@ -81,6 +82,7 @@ def examine(config: Config, upstreams: tuple[ResolvedUpstream, ...]) -> list[Fin
         examine_clock(),
         examine_limits(),
         *examine_parts(config.prices),
+        *examine_scorers(config),
     ]
 
 

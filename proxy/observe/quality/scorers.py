@@ -86,16 +86,25 @@ class Guarded:
 
 def load_scorers(names: Iterable[str], guards: Guards, *, taken: Iterable[str] = ()) -> list[Guarded]:
     """The scorers of the settings. One that cannot be loaded is counted and left out. taken: names of our own parts."""
-    found: list[Guarded] = []
+    found, faults = find_scorers(names, taken=taken)
+    for fault in faults:
+        guards.note("scoring", fault)
+    return [Guarded(scorer, guards) for scorer in found]
+
+
+def find_scorers(names: Iterable[str], *, taken: Iterable[str] = ()) -> tuple[list[Scorer], list[ScorerError]]:
+    """Those that can be used, and what is wrong with the others."""
+    found: dict[str, Scorer] = {}
+    faults: list[ScorerError] = []
     for name in list(names)[:MOST]:
         try:
             scorer = make_scorer(name)
-            if scorer.name in taken or scorer.name in {other.name for other in found}:
+            if scorer.name in taken or scorer.name in found:
                 raise ScorerError(f"{name}: there is a part called {scorer.name!r} already; choose another name")
-            found.append(Guarded(scorer, guards))
-        except Exception as error:
-            guards.note("scoring", error)
-    return found
+            found[scorer.name] = scorer
+        except ScorerError as error:
+            faults.append(error)
+    return list(found.values()), faults
 
 
 def make_scorer(path: str) -> Scorer:
