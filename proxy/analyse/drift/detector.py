@@ -183,7 +183,7 @@ class Detector:
     def _input(self, inputs: Inputs, told: list[Told]) -> bool:
         """Whether the prompts may not be what they were."""
         doubted, evidence, length = inputs.evidence()
-        extra = self.tuning.input_extra + self.tuning.input_again * self.swings
+        extra = self.tuning.input_extra + self.tuning.input_again * min(self.swings, _MOST_SWINGS)
         if self._risen("input", evidence, self.level + extra, told):
             signals = inputs.moved(length)
             told.append(self._raised("input", evidence, length, signals, of_move(signals)))
@@ -312,6 +312,7 @@ _LOG_CHARS: Final = PLACE["log_chars"]
 _BRIEF: Final = math.log1p(400)  # characters
 _PLAIN_PROMPT: Final = PROMPT_NAMES.index("prompt_strange_bytes")  # before it, nothing that is learned
 _PLAIN: Final = 20
+_MOST_SWINGS: Final = 4  # that count: a lane whose prompts swing must not grow deaf to other changes
 _FEW_TIMED: Final = 100
 # Other prompts bring more or fewer of these by themselves.
 _SOFT: Final = frozenset({"unended", "off_prompt"})  # some prompts bring them to any model: these wait, as output does

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import random
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -259,3 +260,15 @@ def test_two_faulty_answers_are_no_severe_change() -> None:
     assert told[0].subject == "share:leak"
     assert told[0].ago < 8
     assert told[0].severity != "high"
+
+
+def test_prompts_that_swing_need_more_each_time_and_are_never_past_telling() -> None:
+    detector, dice = Detector(20_000, TUNING), np.random.default_rng(1)
+    raised_by(detector, (by_lot(dice) for _ in range(WARM_UP + 100)))
+    delays = []
+    for swings in (0, 3, 1000):
+        one = copy.deepcopy(detector)
+        one.swings = swings
+        told = (at for at in range(900) for event in one.feed(by_lot(dice, prompts=0.4)) if event.event == "raised")
+        delays.append(next(told))
+    assert delays[0] < delays[1] <= delays[2]
